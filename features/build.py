@@ -206,10 +206,16 @@ def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str],
 
 
 def _rows_key(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
-    """Return what names a matrix's rows: all that its id is made of but the features."""
+    """Return what names a matrix's rows by their date: all that its id is made of but the features and the dates.
+
+    A date's rows are the same whichever other dates are asked for beside it, but where each entity has its own.
+    """
     document = question.definition.document()
     about = {name: document[name] for name in ("schema_version", "programme", "entity", "cohort", "outcome")}
-    return content_id({"rows": about, **_list_inputs(question, snapshot, rules, engine)})
+    inputs = _list_inputs(question, snapshot, rules, engine)
+    if question.each is None:
+        del inputs["dates"]
+    return content_id({"rows_by_date": about, **inputs})
 
 
 def _list_inputs(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> dict[str, Any]:
@@ -266,8 +272,7 @@ def _write_dates(
         arrays = _date_folder(folder, day)
         rows = len(np.load(arrays / "entity.npy", mmap_mode="r"))
         dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **date_facts}
-    members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
-    write_uncertain(snapshot.tables, folder, members)
+    write_uncertain(snapshot.tables, folder, _list_members(folder, question.dates))
     return {"reporting_lag_days": lag, "freshness": _read_freshness(snapshot), "as_of": dates}
 
 
@@ -294,13 +299,21 @@ def _write_columns(
             for block in Engine(rest, snapshot.tables).columns([kept.read_entities(day) for day in question.dates]):
                 writers[block.date_index].append(replace(block, seen=block.seen[:, seen]))
                 advance()
-    (folder / "uncertain.csv").hardlink_to(kept.folder / "uncertain.csv")
+    if kept.has_other_dates(question):
+        write_uncertain(snapshot.tables, folder, _list_members(folder, question.dates))
+    else:
+        (folder / "uncertain.csv").hardlink_to(kept.folder / "uncertain.csv")
     dates = {}
     for day in question.dates:
         facts = kept.manifest["as_of"][day.isoformat()]
         counts = {name: facts[name] for name in ("rows", "cannot_tell", "cannot_begin") if name in facts}
         dates[day.isoformat()] = {**counts, "sha256": folder_digest(_date_folder(folder, day))}
     return {name: kept.manifest[name] for name in ("reporting_lag_days", "freshness")} | {"as_of": dates}
+
+
+def _list_members(folder: Path, dates: Sequence[date]) -> Iterator[NDArray[np.bytes_]]:
+    """Give the members of a matrix's rows, date by date."""
+    return (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in dates)
 
 
 def _date_folder(folder: Path, day: date) -> Path:

@@ -1,10 +1,10 @@
 """Columns that stand: an earlier matrix of the very same rows holds them, so only the other features' are made.
 
-A matrix's rows depend on its `rows_key`: all that its id is made of (tables, rules, purpose, dates, cohort, outcome,
-engine) but the features. A column depends on its rows and on its own words; so of two matrices with one rows key,
-features of the same words have the same column, under whatever name and in whatever order, and so have seen columns of
-the same name, which says service and window. There is no other cache than the matrices themselves: what is forgotten
-with them can't be used again.
+A matrix's rows at a date depend on its `rows_key`: all that its id is made of (tables, rules, purpose, cohort, outcome,
+engine) but the features and the dates. A column depends on its rows and on its own words; so of two matrices with one
+rows key, features of the same words have the same column at a date that both have, under whatever name and in whatever
+order, and so have seen columns of the same name, which says service and window. There is no other cache than the
+matrices themselves: what is forgotten with them can't be used again.
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ class KeptColumns:
     features: Places
     seen: Places
 
+    def has_other_dates(self, question: Question) -> bool:
+        """Whether the earlier matrix has dates that the question does not ask for."""
+        return set(self.manifest["as_of"]) != {day.isoformat() for day in question.dates}
+
     def read_entities(self, day: date) -> NDArray[np.bytes_]:
         """Return the entities of a date's rows, ascending."""
         folder = self.folder / f"as_of={day.isoformat()}"
@@ -91,12 +95,16 @@ class KeptColumns:
 
 
 def find_kept_columns(matrices: Path, rows_key: str, question: Question) -> KeptColumns | None:
-    """Return the matrix of these rows below `matrices` that most of a question's columns stand in, if there is any."""
+    """Return the matrix below `matrices` that has these rows at all dates asked for, and most of the columns.
+
+    None where no matrix has the rows.
+    """
     definition = question.definition.document()
+    dates = {day.isoformat() for day in question.dates}
     best = None
     for path in sorted(matrices.glob("*/manifest.json")):
         manifest = read_json(path)
-        if manifest.get("rows_key") != rows_key:
+        if manifest.get("rows_key") != rows_key or not dates <= manifest["as_of"].keys():
             continue
         earlier = read_json(path.parent / "definition.json")
         columns = KeptColumns(

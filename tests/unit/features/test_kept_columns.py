@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts.matrix import Matrix, MatrixDate
@@ -106,6 +109,40 @@ def test_features_in_another_order_or_fewer_are_not_made_again(
     assert len(made) == len(whole) > 20
     for name in set(whole) - {"manifest.json"}:
         assert made[name] == whole[name], name
+
+
+def test_fewer_dates_than_an_earlier_matrix_has_take_its_columns(
+    open_council: Callable[[], Invocation], asked_features: list[int], tmp_path: Path
+) -> None:
+    borough = small_borough()
+    first, *others = borough.people
+    leave_snapshot(
+        tmp_path / "workspace", replace(borough, people=(replace(first, death_date=date(2023, 9, 1)), *others))
+    )
+    tables = open_council().workspace.snapshot(None) / "tables"
+    people = pq.read_table(tables / "people.parquet")["person_id"].to_pylist()
+    links = {"person_id": people, "service": ["education"] * len(people)}
+    flags = {"used": [True] * len(people), "certain": [False] * len(people)}
+    pq.write_table(pa.table(links | flags), tables / "links.parquet")
+    build_matrix(open_council(), as_of=DAYS)
+    invocation = change(open_council(), "early_help/definition.py", *CHANGES["another window"])
+    linked = set()
+    for days in ([DAYS[0]], [DAYS[1]]):
+        asked_features.clear()
+        made = build_matrix(invocation, as_of=days)
+        assert asked_features == [1]
+        alone, manifest = read_files(made), without_keys(made)
+        aside = made.parent.rename(made.parent.with_name("aside"))
+        whole = build_matrix(invocation, as_of=days)
+        assert manifest == without_keys(whole)
+        other = read_files(whole)
+        linked.add(len(alone["uncertain.csv"].splitlines()))
+        assert alone.keys() == other.keys()
+        assert [name for name in other if alone[name] != other[name]] == ["manifest.json"], "which has keys of dates"
+        shutil.rmtree(whole.parent)
+        aside.rename(made.parent)
+    assert len(linked) == 2, "one of the people is a member at one date alone"
+    assert min(linked) > 1
 
 
 def test_another_charter_cohort_snapshot_or_date_makes_every_column_anew(

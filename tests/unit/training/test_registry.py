@@ -30,7 +30,7 @@ from training.keeping.check_rows import make_check_rows
 from training.keeping.mlflow_store import using_mlflow
 from training.keeping.registry import CANDIDATE, CHAMPION, Registry, make_input_example
 from training.keeping.release import release_model
-from training.keeping.scoring_manifest import name_model_file
+from training.keeping.scoring_manifest import describe_scoring, name_model_file
 from training.models.planning import make_plan
 from training.run import Run
 
@@ -393,3 +393,23 @@ def test_a_run_of_edited_code_on_real_data_is_not_released(trained: Invocation) 
     decided(trained)
     with pytest.raises(DataError, match="edited and not committed"):
         release_model(trained)
+
+
+def test_a_version_is_logged_without_reading_every_installed_package(
+    released: Invocation, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.utils import requirements_utils
+
+    def refuse() -> None:
+        raise AssertionError("every installed package was read")
+
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr(requirements_utils.importlib_metadata, "packages_distributions", refuse)
+    warned: list[str] = []
+    monkeypatch.setattr(requirements_utils._logger, "warning", warned.append)
+    run = Run.open(released.workspace)
+    client, recorded = store.MlflowClient(), read_json(run.folder / "tracking.json")
+    registered = Registry(released).register(client, recorded["run"], run, describe_scoring(run, "points"))
+    assert int(registered.version) > 0
+    assert not warned
+    assert requirements_utils._MODULES_TO_PACKAGES is None, "what somebody else logs is compared as ever"

@@ -196,16 +196,10 @@ class Aggregate:
 
 
 @dataclass(frozen=True)
-class Change:
-    """`of` in its window, minus the same in the equally long window right before it: positive is more than before."""
+class _OfOne:
+    """An expression made of one aggregate: it reads what that reads."""
 
     of: Aggregate
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.of, Aggregate) or self.of.word not in ("count", "total") or self.of.window.last is None:
-            raise DefinitionError(
-                "change compares no such thing.", "Write change(count(..., last=months(3))) or change(total(...))."
-            )
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -221,6 +215,17 @@ class Change:
     def signals_named(self) -> tuple[str, ...]:
         """The names of the signals it reads, in alphabetical order."""
         return self.of.signals_named
+
+
+@dataclass(frozen=True)
+class Change(_OfOne):
+    """`of` in its window, minus the same in the equally long window right before it: positive is more than before."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.of, Aggregate) or self.of.word not in ("count", "total") or self.of.window.last is None:
+            raise DefinitionError(
+                "change compares no such thing.", "Write change(count(..., last=months(3))) or change(total(...))."
+            )
 
     @property
     def whole(self) -> Aggregate:
@@ -297,13 +302,12 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class PerMember:
+class PerMember(_OfOne):
     """A count or total of the members of ages `age` (inclusive; all, where it is None), for each whom the service saw.
 
     0 where nobody in the household is of these ages; missing where somebody is, or may be, and none of them was seen.
     """
 
-    of: Aggregate
     age: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -315,21 +319,6 @@ class PerMember:
             )
         if self.age is not None:
             check_ages(self.age)
-
-    @property
-    def signals(self) -> tuple[Signal, ...]:
-        """The signals it reads."""
-        return self.of.signals
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The one service it reads."""
-        return self.of.services
-
-    @property
-    def signals_named(self) -> tuple[str, ...]:
-        """The names of the signals it reads, in alphabetical order."""
-        return self.of.signals_named
 
     @property
     def whole(self) -> Aggregate:

@@ -49,6 +49,8 @@ def make() -> Invocation:
     os.environ["SOONER_KEY"] = KEY
     if not (_FOLDER / "made").exists():
         shutil.rmtree(_FOLDER, ignore_errors=True)
+        # Beside it stands what was anchored of a log that is not there any more.
+        _FOLDER.with_name(f"{_FOLDER.name}.anchors.jsonl").unlink(missing_ok=True)
         _demo(_FOLDER)
         invocation = _open()
         for size in SIZES:

@@ -37,6 +37,7 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.abstention import Sight
 from features.grammar.points_in_words import read_points
+from serving.ranking.linear_shap import RowExplainer
 from serving.ranking.scoring import Band, Model
 
 __all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "make_manifest", "verify_bundle", "write_bundle"]
@@ -46,6 +47,8 @@ NOT_ENOUGH = "Not enough is visible to say how likely a need is."
 
 CHECK_SEED = 20260928
 CHECK_ROWS = 64
+_CHECK_EXPLAINED, _SAME = 8, 1e-9
+"""How many of them are explained both ways, and how far the two may be apart."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Bundle:
         """The id: a hash of what the bundle holds."""
         return str(self.manifest["id"])
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The names of the features, in the model's order."""
         return tuple(feature["name"] for feature in self.manifest["features"])
@@ -99,6 +102,28 @@ class Bundle:
             self.manifest["calibration"],
             self.manifest["bands"],
         )
+
+    @cached_property
+    def explainer(self) -> RowExplainer | None:
+        """What explains single rows in a fraction of LightGBM's time; None where it does not say what LightGBM says."""
+        text = (self.folder / "model.lgb").read_text(encoding="utf-8")
+        explainer = RowExplainer.read(text, len(self.features))
+        if explainer is None:
+            return None
+        rows = make_check_rows(len(self.features))[:_CHECK_EXPLAINED]
+        pairs = zip(explainer.explain(rows), self.model.contributions(rows), strict=True)
+        return explainer if all(np.allclose(ours, theirs, rtol=0, atol=_SAME) for ours, theirs in pairs) else None
+
+    def prepare(self) -> None:
+        """Make what single rows need before the first of them comes."""
+        _ = self.explainer
+
+    def explain(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each feature adds to each row's margin, (n, features), and the base of each row, (n,).
+
+        They are those of `model.contributions`, which a list's records keep, but for less than 1e-9.
+        """
+        return self.explainer.explain(rows) if self.explainer else self.model.contributions(rows)
 
     @cached_property
     def sight(self) -> Sight | None:

@@ -29,6 +29,7 @@ class Live:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._bundle = open_in_use(workspace)
+        self._bundle.prepare()
         self._refused = ""
         self._looked = time.monotonic()
         self._loading = threading.Lock()
@@ -52,6 +53,7 @@ class Live:
         try:
             fresh = Bundle.open(folder)
             verify_bundle(fresh)
+            fresh.prepare()
         except (SoonerError, OSError) as error:
             if folder.name == self._refused:
                 return

@@ -16,6 +16,7 @@ from serving.asking_to_show import require_shown
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH, Bundle
+from serving.ranking.scoring import Band
 from serving.ranking.standing_in import NO_LIKELIHOOD, STANDS_IN_FOR
 
 __all__ = ["score_features", "score_referrals"]
@@ -47,7 +48,7 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
     list is not shown, or has ended; TooMuchError where it is more than somebody may ask for in a day.
     """
     desk.how_much.take_scores(identity, len(ids))
-    by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
+    scores = []
     for referral_id in ids:
         referral = desk.store.referral(referral_id)
         # The list's own team: a case may have been moved to another since.
@@ -58,15 +59,13 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
         require_act(identity, "score.listed", referral.team)
         require_shown(desk, identity, "score", referral)
-        by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral).values))
-    scores: dict[str, dict[str, Any]] = {}
-    for name, rows in by_bundle.items():
-        bundle = _open_bundle(desk.invocation.workspace.bundle / name)
-        values = _make_rows([row for _, row in rows])
-        for (referral_id, _), score in zip(rows, _score_rows(bundle, values), strict=True):
-            scores[referral_id] = {"referral": referral_id, "bundle": name, **score}
+        # What the list was made with stands in its sealed record: none of it is made again.
+        record, bundle = desk.record(referral), _open_bundle(desk.invocation.workspace.bundle / referral.bundle)
+        band = next((band for band in bundle.model.bands if band.id == record.band), None)
+        score = _write_score(bundle, record.margin, band, record.contributions, record.reasons.base)
+        scores.append({"referral": referral.id, "bundle": referral.bundle, **score})
     desk.store.log(identity, "score.listed", purpose="rank", detail={"referrals": sorted(ids)})
-    return {"scores": [scores[referral_id] for referral_id in ids]}
+    return {"scores": scores}
 
 
 @lru_cache(maxsize=8)
@@ -82,23 +81,23 @@ def _make_rows(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
 
 def _score_rows(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:
     margins = bundle.model.margins(values)
-    contributions, base = bundle.model.contributions(values)
-    bands = bundle.bands(values, margins)
+    contributions, base = bundle.explain(values)
+    each = zip(
+        margins.tolist(), bundle.bands(values, margins), contributions.tolist(), base.tolist(), strict=True
+    )  # fmt: skip
+    return [_write_score(bundle, *row) for row in each]
+
+
+def _write_score(
+    bundle: Bundle, margin: float, band: Band | None, contributions: Sequence[float], base: float
+) -> dict[str, Any]:
     missing = NO_LIKELIHOOD[1] if STANDS_IN_FOR in bundle.manifest else NOT_ENOUGH
-    scores = []
-    for number, margin in enumerate(margins.tolist()):
-        band = bands[number]
-        scores.append(
-            {
-                "margin": margin,
-                "base": float(base[number]),
-                "band": band.id if band else "",
-                "meaning": band.meaning if band else missing,
-                "contributions": {
-                    name: value
-                    for name, value in zip(bundle.features, contributions[number].tolist(), strict=True)
-                    if value != 0
-                },
-            }
-        )
-    return scores
+    return {
+        "margin": margin,
+        "base": base,
+        "band": band.id if band else "",
+        "meaning": band.meaning if band else missing,
+        "contributions": {
+            name: value for name, value in zip(bundle.features, contributions, strict=True) if value != 0
+        },
+    }

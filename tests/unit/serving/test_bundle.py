@@ -14,6 +14,7 @@ import pytest
 from charter.contracts.files import file_digest, write_json
 from charter.errors import DataError
 from serving.ranking.bundle import Bundle, make_bundle, make_check_rows, verify_bundle
+from serving.ranking.linear_shap import RowExplainer
 from serving.ranking.scoring import Model
 from serving.web.bundle_in_use import Live
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
@@ -26,6 +27,22 @@ def test_the_bundle_scores_as_training_did_bit_for_bit(world: World) -> None:
     assert made.model.margins(rows).tobytes() == np.asarray(trained).tobytes()
     one_by_one = np.concatenate([made.model.margins(rows[n : n + 1]) for n in range(200)])
     assert one_by_one.tobytes() == np.asarray(trained)[:200].tobytes()
+
+
+def test_single_rows_are_explained_from_arrays_that_say_what_the_model_says(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the arrays say anything else, the model itself explains."""
+    bundle = Bundle.current(world.workspace)
+    rows = make_check_rows(len(bundle.features))[:3]
+    assert bundle.explainer is not None
+    for ours, models in zip(bundle.explain(rows), bundle.model.contributions(rows), strict=True):
+        np.testing.assert_allclose(ours, models, rtol=0, atol=1e-9)
+    explain = RowExplainer.explain
+    monkeypatch.setattr(RowExplainer, "explain", lambda self, values: (explain(self, values)[0] + 1e-6, np.nan))
+    other = Bundle.current(world.workspace)
+    assert other.explainer is None
+    assert (other.explain(rows)[0] == other.model.contributions(rows)[0]).all()
 
 
 def test_contributions_add_up_to_the_margin(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from charter.errors import CharterError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle
+from serving.ranking.scoring import Model
 from serving.ranking.worklist import rank_households
 from serving.store.store import ConflictError, Store
 from serving.web.scores import score_referrals
@@ -58,7 +59,10 @@ def test_a_manager_moves_a_case_and_the_issued_list_stays_as_it_was(world: World
     assert teams.count("north") == teams.count("south") == 8
 
 
-def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
+def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its list was made with is told out of the sealed record: the model is not asked again."""
+    for name in ("margins", "contributions"):
+        monkeypatch.setattr(Model, name, None)
     case = first_case(desk)
     manager, south = signed_in(desk, MANAGER), signed_in(desk, SOUTH)
     assert move(manager, case, team="south", why="moved_home") == 303
@@ -70,6 +74,12 @@ def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
         if allowed:
             (score,) = score_referrals(desk, session.identity, [case])["scores"]
             assert (score["referral"], score["bundle"]) == (case, bundle.id)
+            referral = desk.store.referral(case)
+            assert referral is not None
+            record = desk.record(referral)
+            assert (score["margin"], score["base"], score["band"]) == (record.margin, record.reasons.base, record.band)
+            named = zip(bundle.features, record.contributions, strict=True)
+            assert score["contributions"] == {name: value for name, value in named if value != 0}
         else:
             with pytest.raises(CharterError):
                 score_referrals(desk, session.identity, [case])

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -41,8 +41,10 @@ __all__ = [
     "answer_question",
     "find_age_token",
     "find_birth_token",
+    "fold_name",
     "has_letters",
     "index_row",
+    "make_tokens",
 ]
 
 RESIDENCE, AGE, ROLL, ENTITLEMENT = CHECKS
@@ -134,15 +136,20 @@ class Asker:
 
 def find_birth_token(key: Key, purpose: str, forename: str, surname: str, birth_date: date) -> str:
     """Return the pseudonym that a person is found by where they are asked about with their birth date."""
-    return key.pseudonym(_LABELS[purpose], _fold_name(forename), _fold_name(surname), birth_date.isoformat())
+    return make_tokens(key, purpose)(fold_name(forename), fold_name(surname), birth_date.isoformat())
 
 
 def find_age_token(key: Key, forename: str, surname: str, home: str) -> str:
     """Return the pseudonym that a person is found by where they are asked about with their home (a pseudonym)."""
-    return key.pseudonym(_LABELS[AGE], _fold_name(forename), _fold_name(surname), home)
+    return make_tokens(key, AGE)(fold_name(forename), fold_name(surname), home)
 
 
-def _fold_name(name: str) -> str:
+def make_tokens(key: Key, purpose: str) -> Callable[[str, str, str], str]:
+    """Return what makes a purpose's tokens, its key derived once: of two folded names, and a birth date or a home."""
+    return key.pseudonyms(_LABELS[purpose])
+
+
+def fold_name(name: str) -> str:
     """Return the letters of a name, of whichever script, without accents and capitals; '' where there is none."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
     return "".join(sign for sign in plain.casefold() if sign.isalpha())
@@ -150,7 +157,7 @@ def _fold_name(name: str) -> str:
 
 def has_letters(forename: str, surname: str) -> bool:
     """Whether both names have a letter: nobody is found by signs alone, which all names without letters share."""
-    return bool(_fold_name(forename) and _fold_name(surname))
+    return bool(fold_name(forename) and fold_name(surname))
 
 
 def index_row(people: Collection[str], homes: Collection[str], *, purpose: str = RESIDENCE, **told: Any) -> bytes:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -31,8 +32,9 @@ from charter.vault.check_once import (
     ROLL,
     find_age_token,
     find_birth_token,
-    has_letters,
+    fold_name,
     index_row,
+    make_tokens,
 )
 from charter.vault.key import Key
 from charter.vault.vault import Vault
@@ -97,21 +99,23 @@ class _Asked:
     def find_tokens(self, key: Key, purpose: str) -> Mapping[str, set[str]]:
         """Return whom each token of a purpose is about: whoever has such a name and birth date, or name and home."""
         people: dict[str, set[str]] = defaultdict(set)
+        make = make_tokens(key, purpose)
         if purpose in _BY_BIRTH_DATE:
-            for person, forename, surname, born in self._find_names():
-                if born is not None:
-                    people[find_birth_token(key, purpose, forename, surname, born)].add(person)
+            for person, forename, surname, born in self.names:
+                if born:
+                    people[make(forename, surname, born)].add(person)
             return people
         homes: dict[str, set[str]] = defaultdict(set)
         for person, home in fetch_rows(self.database, _HERE.format(now=self.now), residence=self.tables.residence):
             homes[person].add(home)
-        for person, forename, surname, _ in self._find_names():
+        for person, forename, surname, _ in self.names:
             for home in homes.get(person, ()):
-                people[find_age_token(key, forename, surname, home)].add(person)
+                people[make(forename, surname, home)].add(person)
         return people
 
-    def _find_names(self) -> Iterable[tuple[str, str, str, date | None]]:
-        """Return each person under every name with letters that a service said, with their birth date."""
+    @cached_property
+    def names(self) -> Sequence[tuple[str, str, str, str]]:
+        """Each person under every name with letters that a service said, folded; and the birth date, or ''."""
         rows = fetch_rows(
             self.database,
             "select distinct person_id, forename, surname, p.birth_date from said s join used using (ref) "
@@ -120,7 +124,14 @@ class _Asked:
             used=self.spoken.linked.used,
             people=self.tables.people,
         )
-        return [row for row in rows if has_letters(row[1], row[2])]
+        folded = {name: fold_name(name) for name in {name for row in rows for name in row[1:3]}}
+        return sorted(
+            {
+                (person, folded[forename], folded[surname], _write_day(born))
+                for person, forename, surname, born in rows
+                if folded[forename] and folded[surname]
+            }
+        )
 
     def may_tell(self, person: str, service: str, purpose: str) -> bool:
         """Whether what a person chose lets a service's word of them be told."""
@@ -129,8 +140,9 @@ class _Asked:
             self.choices.get(person, ()), service, purpose, self.rules.taken_at, consent_based=by_consent
         )
 
-    def find_plain(self) -> Mapping[str, date | None]:
-        """Return the birth dates of whoever lives and is apart from nobody: alive, and at no protected address."""
+    @cached_property
+    def plain(self) -> Mapping[str, date | None]:
+        """The birth dates of whoever lives and is apart from nobody: alive, and at no protected address."""
         rows = fetch_rows(
             self.database,
             f"""
@@ -161,7 +173,7 @@ class _Asked:
             claims=self.spoken.claims,
             residence=self.tables.residence,
         )
-        plain = self.find_plain()
+        plain = self.plain
         homes: dict[str, set[str]] = defaultdict(set)
         for person, home, service in rows:
             if person in plain and self.may_tell(person, service, purpose):
@@ -206,7 +218,7 @@ def _tell_homes(asked: _Asked, check: Check) -> Mapping[str, bytes]:
 
 
 def _tell_ages(asked: _Asked, check: Check) -> Mapping[str, bytes]:
-    born = asked.find_plain()
+    born = asked.plain
     return {
         person: index_row([person], homes, purpose=AGE, born=_write_day(born[person]))
         for person, homes in asked.find_homes(check.purpose).items()
@@ -261,7 +273,7 @@ def _tell_held(
         person: index_row(
             [person], (), purpose=check.purpose, held=any((person, service) in holding for service in names)
         )
-        for person in asked.find_plain()
+        for person in asked.plain
         if all(asked.may_tell(person, service, check.purpose) for service in names)
     }
 

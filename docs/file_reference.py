@@ -20,6 +20,7 @@ from charter.council.records_file import RecordsFile
 from charter.council.register import Register
 from charter.council.shape import is_list, keys_of, tables_in, toml_text
 from charter.council.sign_in import SignIn
+from charter.council.starts_file import StartsFile
 from charter.council.training_settings import TrainingFile
 from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
@@ -40,6 +41,7 @@ FILES: Mapping[str, type[File]] = {
     "public": PublicFile,
     "records": RecordsFile,
     "trial": TrialFile,
+    "starts": StartsFile,
     "exchange": ExchangeFile,
     "costs": CostsFile,
     "engagement": EngagementFile,

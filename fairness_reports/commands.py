@@ -387,6 +387,22 @@ def look_at_line(invocation: Invocation) -> None:
     invocation.report(document, f"{words}\nThe same for the board: {page}")
 
 
+@trial_verbs.add("history", example="sooner trial history", under="look", locks=True)
+def look_at_history(invocation: Invocation) -> None:
+    """Say what changed where lists began, less what changed meanwhile where they had not (starts.toml); no trial.
+
+    It assumes parallel trends, and refuses where places moved differently before. "Cannot be told" is said as large.
+    """
+    from fairness_reports.evidence.history_page import write_history_page
+    from fairness_reports.impact.stepped.start_history import measure_history
+    from fairness_reports.impact.stepped.start_words import say_history
+
+    document = measure_history(invocation)
+    words = say_history(document)
+    page = write_history_page(invocation, document, words)
+    invocation.report(document, f"{words}\nThe same for the board: {page}")
+
+
 @exchange_verbs.add("show", example="sooner exchange", under="look", locks=True)
 def show_exchange(invocation: Invocation) -> None:
     """Say what other councils' figures make of this council's intervals, and how much of it is borrowed.

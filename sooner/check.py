@@ -25,6 +25,7 @@ from charter.council.receivers import Receivers
 from charter.council.records_file import RecordsFile
 from charter.council.register import Register
 from charter.council.sign_in import SignIn
+from charter.council.starts_file import StartsFile
 from charter.council.training_settings import TrainingFile
 from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
@@ -45,6 +46,7 @@ _MAY_BE_THERE: Mapping[str, type[File]] = {
     "trial.toml": TrialFile,
     EXCHANGE_FILE: ExchangeFile,
     "costs.toml": CostsFile,
+    "starts.toml": StartsFile,
 }
 """Files of a council that nothing waits for."""
 

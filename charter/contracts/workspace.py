@@ -114,7 +114,8 @@ class Workspace:
     def trials(self) -> Path:
         """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`.
 
-        `line.html` in it is what changes at the line of lists, without any trial.
+        `line.html` in it is what changes at the line of lists, `history.html` what changed where they began, both
+        without any trial.
         """
         return self.root / "trials" / self.programme
 

@@ -11,15 +11,19 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from fairness_reports.evidence.exchange_page import write_exchange_page
+from fairness_reports.evidence.history_page import write_history_page
 from fairness_reports.evidence.line_page import write_line_page
 from fairness_reports.evidence.value_page import write_value_page
 from fairness_reports.exchange.strength import measure_strength, say_strength
 from fairness_reports.impact.line import measure_line, say_line
+from fairness_reports.impact.stepped.start_history import measure_history
+from fairness_reports.impact.stepped.start_words import say_history
 from fairness_reports.impact.value import measure_value, say_value
 from tests.unit.fairness_reports.conftest import make_world
 from tests.unit.fairness_reports.test_effect import happen_soon, offer
 from tests.unit.fairness_reports.test_exchange import exchange_figures, leave_exchange
 from tests.unit.fairness_reports.test_line import leave_lines, need_at
+from tests.unit.fairness_reports.test_starts import live_and_need, write_starts
 from tests.unit.fairness_reports.test_value import leave_curve
 
 pytestmark = pytest.mark.browser
@@ -36,6 +40,14 @@ def make_line(folder: Path) -> Path:
     return write_line_page(world.invocation, line, say_line(line))
 
 
+def make_history(folder: Path) -> Path:
+    world = make_world(folder, households=200)
+    write_starts(world)
+    live_and_need(world, -0.02)
+    history = measure_history(world.invocation)
+    return write_history_page(world.invocation, history, say_history(history))
+
+
 def make_value(folder: Path) -> Path:
     world = make_world(folder, households=200)
     leave_curve(world, 30)
@@ -50,7 +62,10 @@ def make_exchange(folder: Path) -> Path:
     return write_exchange_page(world.invocation, strength, say_strength(strength))
 
 
-@pytest.mark.parametrize(("name", "make"), [("line", make_line), ("value", make_value), ("exchange", make_exchange)])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("line", make_line), ("history", make_history), ("value", make_value), ("exchange", make_exchange)],
+)
 def test_a_page_of_evidence_is_whole_on_a_phone_and_on_paper(
     browser: Browser, tmp_path: Path, name: str, make: Callable[[Path], Path]
 ) -> None:

@@ -38,8 +38,13 @@ def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"",
     sealed: what the worker saw is kept under case retention for complaints and the data protection officer alone
     (design: what issued stays); no page or list shows it any more.
     """
+    people = frozenset(person_ids)
     with _open_casework(workspace, key) as store:
-        return store.remove(person_ids, why, actor="sooner") if store else 0
+        if store is None:
+            return 0
+        # A page that waits to be opened tells what is not held any more.
+        store.end_own_pages(people)
+        return store.remove(people, why, actor="sooner")
 
 
 def catch_up(

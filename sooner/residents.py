@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charter.contracts.files import file_digest
-from charter.errors import UsageError
+from charter.errors import CharterError, UsageError
 from charter.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -267,8 +267,13 @@ resident.add(
 def hand_over(
     invocation: Invocation,
     draft: Annotated[str, typer.Argument(help="The draft, by its id.")],
-    to: Annotated[Path, typer.Option("--to", help="The folder to write it to, outside the workspace.")],
     role: RoleName,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The folder to write it to, outside the workspace.", show_default=False)
+    ] = None,
+    code: Annotated[
+        bool, typer.Option("--code", help="Make a code that opens it as a page: public.toml, `own_page_days`.")
+    ] = False,
     identity_checked: Annotated[bool, typer.Option("--identity-checked", help="It is they who ask.")] = False,
     safe_contact_checked: Annotated[
         bool, typer.Option("--safe-contact-checked", help="They said themselves how it may safely reach them.")
@@ -285,22 +290,36 @@ def hand_over(
 ) -> None:
     """Release a resident's export, as a page and as JSON, once an officer has checked it.
 
-    One person's, never a household's. Put it into their own hands, or as they said; never post it on a guess.
+    One person's, never a household's. Put it, or the code that opens it, into their own hands, or as they said; never
+    post either on a guess.
     """
     from features.rights import export
     from serving.asking_to_show import require_stranger
+    from serving.own_page import prepare_own_page
 
     role = invocation.roles.require(role, "export.release").id
     person = export.find_subject(invocation, draft)
     require_stranger(invocation, person, role, "export.release")
     answers = (identity_checked, safe_contact_checked, third_parties_checked, serious_harm_checked)
     checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
-    files = export.hand_over_export(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
+    if to is None and not code:
+        raise UsageError("it is not said how the copy leaves.", "Add --to FOLDER, or --code, or both.")
+    own_page = prepare_own_page(invocation, draft, person, role) if code else None
+    files = export.hand_over_export(
+        invocation,
+        draft,
+        to=to,
+        checked=checks,
+        leave_out=leave_out or (),
+        keep_page=own_page.keep if own_page else None,
+    )
     # The person's pseudonym, so that a trace finds who holds a copy.
-    _Log(invocation, role).record({"action": "export released", **files, "person": person, "checked": checks})
+    entry = {"action": "export released", **files, "person": person, "checked": checks, "by_code": code}
+    _Log(invocation, role).record(entry)
+    where = f" is in {to}/ ({', '.join(files['files'])}; digest {files['digest']})" if to else " waits at the door"
     invocation.report(
-        {**files, "folder": str(to)},
-        f"Export {draft} is in {to}/ ({', '.join(files['files'])}; digest {files['digest']}). The draft is gone: "
+        {**files, "folder": str(to) if to else "", **(own_page.facts if own_page else {})},
+        f"Export {draft}{where}. {own_page.words if own_page else ''}The draft is gone: "
         "keep no other copy than the resident's. Give it to them as they said, and to nobody else of their home."
         f"{'' if files['safe_contact_recorded'] else ' No service has recorded how they are reached safely.'}",
     )
@@ -309,7 +328,7 @@ def hand_over(
 @verbs.add(
     "overrule",
     under="rights",
-    example="sooner overrule x1f0c2d3 --role ROLE --reason 'a court order'",
+    example="sooner overrule x1f0c2d3 --role ROLE --reason 'a court order' --safe-contact-checked",
     locks=True,
 )
 def overrule_request(
@@ -325,6 +344,9 @@ def overrule_request(
     letter: Annotated[
         Path | None, typer.Option("--letter", help="A new file for the letter; by default overruled-REQUEST.html.")
     ] = None,
+    safe_contact_checked: Annotated[
+        bool, typer.Option("--safe-contact-checked", help="They said themselves how a letter may safely reach them.")
+    ] = False,
 ) -> None:
     """Decide, in a role that may, that an objection or restriction does not stand; write the letter that says why.
 
@@ -338,9 +360,16 @@ def overrule_request(
     role = invocation.roles.find(role).id
     reasons = str((_read_words(says) if says else {}).get("reasons", reason)).strip()
     objection = find_objection(invocation, request, role=role)
+    if not safe_contact_checked:
+        raise CharterError(
+            "no letter is made while it is unknown how it may safely reach them.",
+            "Ask them themselves, and not by a letter to their home, then add --safe-contact-checked.",
+        )
     place = write_overruling(invocation, objection, role, reasons, letter or Path(f"overruled-{request}.html"))
     certificate = overrule_request(invocation, request, role=role, rooms=list_rooms(invocation))
-    _Log(invocation, role).record({"action": "overrule", "request": request, "letter": file_digest(place)})
+    _Log(invocation, role).record(
+        {"action": "overrule", "request": request, "letter": file_digest(place), "checked": ["safe_contact"]}
+    )
     invocation.report(
         asdict(certificate) | {"letter": str(place)}, f"{_in_words(certificate)} The letter to send is {place}."
     )

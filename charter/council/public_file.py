@@ -1,6 +1,7 @@
 """What only people know for the pages that residents read: `public.toml`, a file that a council may have.
 
     site, door, phone, post   where the pages are, where their forms go, and how else to reach somebody
+    own_page_days             for how many days a code opens one person's released copy at the door
     groups_asked              groups that families may name when asked how contact was
     [[help]]                  how to ask for help oneself, which never goes through a list
     [[format]]                the pages in another form: a language, sign language, easy read, sound
@@ -261,6 +262,11 @@ class PublicFile(File):
     post: Annotated[str, Field(description="Where they can write to.", examples=["Data team, Town Hall, Fernhill"])] = (
         ""
     )
+    own_page_days: Annotated[
+        int,
+        Field(ge=0, le=31, description="For how many days a code opens a released copy as a page; 0: on paper alone.",
+              examples=[14]),
+    ] = 0  # fmt: skip
     groups_asked: Annotated[
         Listed[Text],
         Field(description="Groups that families may name when asked whether contact was all right; none: not asked.",

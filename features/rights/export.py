@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -214,9 +214,17 @@ def _read_draft(invocation: Invocation, export: str) -> dict[str, Any]:
 
 
 def hand_over_export(
-    invocation: Invocation, export: str, *, to: Path, checked: Collection[str], leave_out: Collection[str] = ()
+    invocation: Invocation,
+    export: str,
+    *,
+    to: Path | None,
+    checked: Collection[str],
+    leave_out: Collection[str] = (),
+    keep_page: Callable[[str], None] | None = None,
 ) -> Mapping[str, Any]:
     """Write a released draft to the folder `to` and drop it; return its digest, what was left out and the files.
+
+    `keep_page` is given the same page, to be opened with a code; `to` is None where that is all.
 
     `safe_contact_recorded` says whether a service recorded how they are reached safely, never how. Raises CharterError
     unless every one of CHECKS was made, UsageError for a folder in the workspace or a service that
@@ -228,22 +236,25 @@ def hand_over_export(
             f"the draft can't be released: {missing[0].replace('_', ' ')} was not checked.",
             f"{_HOW.get(missing[0], 'Check it')}, then add --{missing[0].replace('_', '-')}-checked.",
         )
-    if to.resolve().is_relative_to(invocation.workspace.root.resolve()):
+    if to is not None and to.resolve().is_relative_to(invocation.workspace.root.resolve()):
         raise UsageError("the folder is inside the workspace, which holds no names.", "Name one elsewhere with --to.")
     vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
     document = _leave_out_services(_read_draft(invocation, export)["document"], leave_out)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
     pages = Environment(loader=PackageLoader("features.rights"), autoescape=True)
     pages.filters["said"] = partial(_say_value, zone=invocation.council.time_zone)
-    page = pages.get_template("export.html")
-    for name, text in zip(_FILES, (as_json, page.render(**document)), strict=True):
-        write_text(to / name, text)
+    page = pages.get_template("export.html").render(**document)
+    if to is not None:
+        for name, text in zip(_FILES, (as_json, page), strict=True):
+            write_text(to / name, text)
+    if keep_page is not None:
+        keep_page(page)
     vault.drop_papers(PAPER, [export])
     return {
         "export": export,
         "digest": content_id(document),
         "left_out": sorted(leave_out),
-        "files": list(_FILES),
+        "files": list(_FILES) if to is not None else [],
         "safe_contact_recorded": bool((document.get("identity") or {}).get("safe_contact")),
     }
 

@@ -45,6 +45,7 @@ from serving.casework.panel.session_pages import (
 from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.checked_once import ask_question, has_questions, show_check, show_checks
+from serving.casework.residents.coded_page import open_own_page, show_own_page
 from serving.casework.residents.family_question import show_cards, show_family_question, take_family_answer
 from serving.casework.residents.public_door import show_public_form, take_public_form
 from serving.casework.residents.sent_forms import act_on_form, show_form, show_forms
@@ -91,6 +92,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/session", ANYBODY, "Whether an open page is still open", answer_still_open),
     Page("GET", "/public/our-contact", ANYBODY, "Was it all right that we contacted you?", show_family_question),
     Page("POST", "/public/our-contact", ANYBODY, "Count what a family says", take_family_answer),
+    Page("GET", "/public/your-page", ANYBODY, "Your own page", show_own_page),
+    Page("POST", "/public/your-page", ANYBODY, "Open one's own page with a code", open_own_page),
     Page("GET", "/public/{kind}", ANYBODY, "A form for residents", show_public_form),
     Page("POST", "/public/{kind}", ANYBODY, "Take what a resident sends", take_public_form),
     Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),

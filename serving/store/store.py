@@ -49,6 +49,7 @@ from serving.store.follow_ups import FollowUps
 from serving.store.help_answers import HelpAnswers
 from serving.store.invitations import Invitations
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
+from serving.store.leaving.own_pages import OwnPages
 from serving.store.leaving.step_ups import StepUps
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
@@ -73,7 +74,7 @@ __all__ = [
 
 class Store(
     Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers, Readings,
-    TeamCover,
+    TeamCover, OwnPages,
 ):  # fmt: skip
     """The casework database as one process uses it; safe to share between threads.
 

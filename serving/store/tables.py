@@ -17,6 +17,7 @@
     invitations  guests: who invited them, in which role, until when
     resident_forms  what residents sent by the public forms: sealed, with who acknowledged and answered it, and when
     family_answers  what families said of our contact: counts alone, by team and quarter
+    own_pages    released copies that one person opens with a code: sealed under it, by a digest of it, for some days
     emergencies  access in an emergency: for whom, why (sealed), until when, and what a review said
     allowances   how often somebody did a thing in a minute or a day, for limits
     readings     which different cases or addresses somebody asked for on a day, so that each counts once
@@ -61,6 +62,7 @@ __all__ = [
     "metadata",
     "outbox",
     "outcomes",
+    "own_pages",
     "papers",
     "readings",
     "referrals",
@@ -410,4 +412,15 @@ unusual_readings = Table(
     Column("reason", LargeBinary, nullable=False),
     Column("said_at", String(32), nullable=False, server_default=""),
     UniqueConstraint("who", "day", "what", name="uq_unusual_readings_who_day_what"),
+)
+
+own_pages = Table(
+    "own_pages",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("export", String(64), nullable=False),
+    Column("person", String(64), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("released_role", String(32), nullable=False),
+    Column("ends_at", String(32), nullable=False),
 )

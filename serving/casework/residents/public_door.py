@@ -85,14 +85,17 @@ def _render_form(
     )  # fmt: skip
 
 
-def is_within_limits(visit: Visit) -> bool:
-    """Count one form more; an address is counted under a keyed digest, which is not kept for longer than 90 days."""
+def is_within_limits(visit: Visit, what: str = "public form") -> bool:
+    """Count one form more, or one more of `what`; return whether that is still within limits.
+
+    An address is counted under a keyed digest, which is not kept for longer than 90 days.
+    """
     client = visit.request.client
     secret = visit.desk.key.derive("public forms")
     who = hmac.new(secret, _name_network(client.host if client else "").encode(), hashlib.sha256).hexdigest()
     allowances, limits = visit.desk.allowances, visit.desk.how_much.limits.public_forms
-    from_one = allowances.count("public form", who, DAY)
-    return from_one <= limits.from_one_address and allowances.count("public form", "all", DAY) <= limits.together
+    from_one = allowances.count(what, who, DAY)
+    return from_one <= limits.from_one_address and allowances.count(what, "all", DAY) <= limits.together
 
 
 def _name_network(host: str) -> str:

@@ -64,7 +64,7 @@ def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
     assert {page.path for page in PAGES if page.act in (ANYBODY, SIGNED_IN)} == {
         "/", "/session", "/sign-in", "/sign-in/with/{provider}", "/sign-in/back/{provider}", "/sign-in/role",
         "/sign-in/proxy", "/sign-in/invited", "/sign-in/emergency", "/sign-out", "/public/{kind}",
-        "/public/our-contact",
+        "/public/our-contact", "/public/your-page",
         "/own-reading",
     }  # fmt: skip
 

@@ -199,6 +199,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
     elsewhere |= {"/public/{kind}", "/requests/{form}"}  # tests/unit/serving/test_resident_forms.py
     elsewhere.add("/link-pairs/{pair}")  # tests/unit/serving/test_link_pages.py
     elsewhere |= {path for path in paths if path.startswith("/panel")}  # tests/unit/serving/test_panel_pages.py
+    elsewhere.add("/public/your-page")  # tests/unit/serving/test_own_page.py
     elsewhere.add("/check-once/{purpose}")  # tests/unit/serving/test_check_page.py
     elsewhere.add(f"/cases/{first_case(desk)}/after")  # tests/unit/serving/test_after_help.py
     assert opened == paths - elsewhere - {"/", "/board/packs/{stage}"}, "each is somebody's; there is no board pack"

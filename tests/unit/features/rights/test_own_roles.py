@@ -13,9 +13,13 @@ from typer.testing import CliRunner
 import features.commands
 import sooner.residents
 from charter.errors import CharterError
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
 from charter.vault.link_judgements import read_judgements
 from charter.vault.log import FileLog
 from features.linking.review import decide_pairs, list_undecided
+from serving.own_page import OWN_PAGE
+from serving.store.store import open_store
 from tests.own_roles import OWN, copy_with_own_roles
 from tests.unit.features.conftest import Town
 from tests.unit.features.rights.test_rights import pupil
@@ -49,9 +53,14 @@ def test_a_right_is_filed_in_the_first_role_that_may_and_overruled_in_the_one_th
     unknown = run(own_town, verbs, *overrule, "--role", "data_protection_officer")
     assert "knows no role 'data_protection_officer'" in str(unknown.exception)
     officer = ["--role", OWN["data_protection_officer"]]
-    without = run(own_town, verbs, "overrule", request, "--letter", str(letter), *officer)
+    safe = "--safe-contact-checked"
+    without = run(own_town, verbs, "overrule", request, "--letter", str(letter), safe, *officer)
     assert "owed the reasons in writing" in str(without.exception)
     assert not letter.exists()
+    unasked = run(own_town, verbs, *overrule, *officer)
+    assert "unknown how it may safely reach them" in str(unasked.exception)
+    assert not letter.exists()
+    overrule += [safe]
     assert run(own_town, verbs, *overrule, *officer).exit_code == 0
     assert logged(own_town)[-1] == ("overrule", OWN["data_protection_officer"])
     words = letter.read_text(encoding="utf-8")
@@ -67,6 +76,37 @@ def test_a_right_is_filed_in_the_first_role_that_may_and_overruled_in_the_one_th
     assert "identity" in json.loads(run(own_town, verbs, "resident", "show", *person, "--json").stdout)
     refused = run(own_town, verbs, "resident", "show", *person, "--role", OWN["analyst"])
     assert "does not let" in str(refused.exception)
+
+
+def test_a_copy_is_handed_over_by_a_code_after_every_check_and_only_where_the_council_turned_it_on(
+    own_town: Town,
+) -> None:
+    """Broken by a code that is made before the checks, or without `own_page_days`."""
+    verbs, file = sooner.residents.verbs, own_town.council / "public.toml"
+    number, _ = pupil(own_town)
+    drafted = run(own_town, verbs, "resident", "export", "--through", "education", "--reference", number, "--json")
+    draft = json.loads(drafted.stdout)["draft"]
+    hand_over = ["hand-over", draft, "--role", OWN["data_protection_officer"], "--json"]
+    checks = [f"--{check}-checked" for check in ("identity", "safe-contact", "third-parties", "serious-harm")]
+    assert "how the copy leaves" in str(run(own_town, verbs, *hand_over, *checks).exception)
+    assert "no page can be opened by a code here" in str(run(own_town, verbs, *hand_over, "--code", *checks).exception)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('phone = "', 'own_page_days = 14\nphone = "', 1), encoding="utf-8")
+    for missing in checks:
+        rest = [check for check in checks if check != missing]
+        assert "was not checked" in str(run(own_town, verbs, *hand_over, "--code", *rest).exception)
+    done = json.loads(run(own_town, verbs, *hand_over, "--code", *checks).stdout)
+    assert (done["files"], done["address"]) == ([], "https://sooner.fernhill.example/public/your-page")
+    invocation = own_town.invocation
+    key = Key.load(invocation.council, invocation.workspace)
+    with open_store(invocation.workspace, key=key.derive(LOG_PURPOSE)) as store:
+        page = store.open_own_page(key.derive(OWN_PAGE), done["code"])
+    assert page is not None
+    assert "holds about you" in page
+    log = str([entry.detail for entry in FileLog(invocation.workspace.log).entries()])
+    assert draft in log
+    assert done["code"] not in log
+    assert "no draft" in str(run(own_town, verbs, *hand_over, "--code", *checks).exception)
 
 
 def test_links_are_reviewed_by_the_roles_that_may(own_town: Town) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.borough_at_scale import DETAILS
 from benchmarks.definition import OUTCOME, SIGNALS
 from features.grammar import (
     Cohort,
@@ -11,19 +12,24 @@ from features.grammar import (
     active_days,
     age_of_youngest,
     any_of,
+    category,
     change,
     children,
     count,
     days,
     days_since,
+    days_since_change,
     distinct,
     known_to,
     latest,
     maximum,
     mean,
     members,
+    minimum,
     months,
     open_at,
+    per_member,
+    ratio,
     signal,
     since_start,
     total,
@@ -56,6 +62,12 @@ def _of_service(name: str) -> dict[str, Expression]:
         "active_days": active_days(events, last=months(6)),
         "change": change(count(events, last=months(3))),
         "change_total": change(total(events, last=months(2))),
+        "minimum": minimum(events, last=months(12)),
+        "days_since_change": days_since_change(events, last=years(2)),
+        "category": category(events, last=years(1), details=DETAILS[name][:2]),
+        "large_share": ratio(count(events.where(amount_at_least=100), last=years(1)), count(events, last=years(1))),
+        "for_each": per_member(count(events, last=months(6))),
+        "for_each_child": per_member(total(events, last=years(1)), age=(0, 17)),
     }
 
 

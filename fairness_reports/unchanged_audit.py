@@ -25,7 +25,7 @@ from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
 from charter.vault.rights_ledger import ledger_file
 
-__all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "read_inputs"]
+__all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "name_base", "read_inputs"]
 
 _FILE = "made_from.json"
 _MADE = ("findings.json", "report.html")
@@ -58,6 +58,22 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
         "code": digest_code(_ROOMS),
         "versions": content_id({name: version(name) for name in _LIBRARIES}),
     }
+
+
+def name_base(invocation: Invocation) -> str:
+    """Return what names all that every finding depends on beside people and scores: code, libraries, charter, register.
+
+    The whole council's folder is in it: which of its files a measure reads is the measure's own affair.
+    """
+    council = invocation.council.folder
+    settings = [path for path in sorted(council.rglob("*.toml")) if path.is_file()]
+    return content_id(
+        {
+            "settings": {path.relative_to(council).as_posix(): file_digest(path) for path in settings},
+            "code": digest_code(_ROOMS),
+            "versions": {name: version(name) for name in _LIBRARIES},
+        }
+    )
 
 
 def _list_live(audits: Path, run: str) -> list[Path]:

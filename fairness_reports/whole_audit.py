@@ -36,6 +36,7 @@ from fairness_reports.audit.explaining.minimisation import (
 )
 from fairness_reports.audit.explaining.model_reads import read_model
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
+from fairness_reports.audit.kept_parts import KeptParts
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
 from fairness_reports.audit.measuring.means import average_groups
@@ -43,7 +44,7 @@ from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, Audited, gather_run, measure_run
 from fairness_reports.publish.pack import Pack, render_pack
 from fairness_reports.publish.pictures import draw_beeswarm, draw_dependence
-from fairness_reports.unchanged_audit import keep_inputs
+from fairness_reports.unchanged_audit import keep_inputs, name_base
 from features.grammar.words import name_piece
 
 __all__ = ["audit_run"]
@@ -70,7 +71,8 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         step()
         explained = explain_scores(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()
-        document = measure_run(audited)
+        kept = KeptParts.of(invocation.workspace.audit, name_base(invocation))
+        document = measure_run(audited, kept=kept)
         document["findings"] += measure_contributions(audited, explained, invocation.register)
         document["findings"] += measure_steadiness(audited, explained)
         document["findings"] += _measure_what_it_rests_on(invocation, audited)
@@ -93,6 +95,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         step()
         folder = invocation.workspace.audit / audited.run.name
         write_json(folder / "findings.json", document)
+        kept.write(folder)
         pack = Pack(
             council=invocation.council.name,
             findings=document,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from fairness_reports.audit.explaining.alternatives import measure_other_capacit
 from fairness_reports.audit.explaining.beyond_records import measure_beyond_records
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.explaining.whole_order import measure_whole_order
+from fairness_reports.audit.kept_parts import KeptParts
 from fairness_reports.audit.measured_use import measure_usefulness
 from fairness_reports.audit.measuring.disparities import Disparity
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
@@ -57,6 +58,12 @@ __all__ = [
 RESAMPLES = 1000
 SEED = 20260928
 AT = "capacity"
+_OF_PEOPLE = ("whole_order", "beyond_records")
+"""What stands beside the findings and is of the same people."""
+
+Measure = Callable[[], list[dict[str, Any]]]
+Part = tuple[str, list[Measure]]
+"""What is measured, by the key of all that it depends on; by none where it is always measured."""
 
 
 @dataclass(frozen=True)
@@ -153,37 +160,76 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     )
 
 
-def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
-    """Return the findings document (contract `findings`) of one run."""
-    people, units = audited.people, audited.units
+def measure_run(audited: Audited, made_at: datetime | None = None, kept: KeptParts | None = None) -> dict[str, Any]:
+    """Return the findings document (contract `findings`) of one run; what `kept` has of earlier audits stands."""
+    people, units, kept = audited.people, audited.units, kept or KeptParts()
     if not units.labelled:
         raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
-    about = About("", None, audited.model, AT)
-    calls: list[Callable[[], list[dict[str, Any]]]] = [
-        partial(measure_everyone, units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED),
-        partial(_measure_components, audited, {"": units.everyone}),
-        *(partial(measure_characteristic, audited, name, groups) for name, groups in audited.groups.items()),
-        partial(_measure_components, audited, audited.groups),
-        partial(measure_pairs, audited),
-        partial(measure_other_capacities, people, audited.groups, about, RESAMPLES, SEED),
-        lambda: list(audited.linked),
-        partial(_measure_as_used, audited),
-    ]
-    rows = [row for part in work_side_by_side(calls, audited.threads) for row in part]
+    parts = [_list_measures(audited, kept), ("", [lambda: list(audited.linked)]), *_list_used(audited, kept)]
+    rows = _measure_parts(parts, audited.threads, kept)
     stand_in = find_stand_in(audited)
     rows += measure_usefulness(audited.run, audited.model, stand_in)
     document = write_heading(audited, made_at) | {
         "period": _describe_period(people.dates),
         "used_lists": describe_used_lists(audited.used),
         "findings": rows,
-        "whole_order": measure_whole_order(people, audited.groups, audited.areas),
     }
     if stand_in:
         document["stand_in"] = stand_in
-    if audited.independent.label is not None:
-        sign = audited.independent.label
-        document["beyond_records"] = measure_beyond_records(people, sign, resamples=RESAMPLES, seed=SEED)
+    document |= kept.find_document(parts[0][0], _OF_PEOPLE) or _measure_whole(audited)
     check_document("findings", document)
+    return document
+
+
+def _list_measures(audited: Audited, kept: KeptParts) -> Part:
+    """Return what is measured of people at the teams' places of isolated dates."""
+    people, units, groups = audited.people, audited.units, audited.groups
+    about = About("", None, audited.model, AT)
+    measures: list[Measure] = [
+        partial(measure_everyone, units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED),
+        partial(_measure_components, audited, {"": units.everyone}),
+        *(partial(measure_characteristic, audited, name, grouping) for name, grouping in groups.items()),
+        partial(_measure_components, audited, groups),
+        partial(measure_pairs, audited),
+        partial(measure_other_capacities, people, groups, about, RESAMPLES, SEED),
+    ]
+    return kept.name("people", audited.model, people, groups, audited.independent), measures
+
+
+def _list_used(audited: Audited, kept: KeptParts) -> list[Part]:
+    """Return what is measured of each model whose lists as they are used were left; without any, rows that say why."""
+    used, groups = audited.used, audited.used_groups
+    if isinstance(used, str):
+        return [("", [partial(write_unmeasured, audited.groups, audited.model, used)])]
+    counted = [getattr(used, part.name) for part in fields(used) if part.name not in ("listings", "inputs")]
+    return [
+        (
+            kept.name("used", model, counted, groups, used.lists_of(model)) if kept.base else "",
+            [partial(measure_used_lists, used, groups, model, resamples=RESAMPLES, seed=SEED)],
+        )
+        for model in used.models
+    ]
+
+
+def _measure_parts(parts: Sequence[Part], threads: int, kept: KeptParts) -> list[dict[str, Any]]:
+    """Return the rows of all parts in order: of those that stand as they were, of the others measured."""
+    standing = [kept.find(key) for key, _ in parts]
+    waiting = [measures for (_, measures), rows in zip(parts, standing, strict=True) if rows is None]
+    measured = iter(work_side_by_side([measure for measures in waiting for measure in measures], threads))
+    every: list[dict[str, Any]] = []
+    for (key, measures), stands in zip(parts, standing, strict=True):
+        rows = [row for _ in measures for row in next(measured)] if stands is None else stands
+        kept.note(key, len(every), len(every) + len(rows))
+        every += rows
+    return every
+
+
+def _measure_whole(audited: Audited) -> dict[str, Any]:
+    """Return what is said of the whole order, and of needs that others recorded, beside the findings."""
+    people, sign = audited.people, audited.independent.label
+    document: dict[str, Any] = {"whole_order": measure_whole_order(people, audited.groups, audited.areas)}
+    if sign is not None:
+        document["beyond_records"] = measure_beyond_records(people, sign, resamples=RESAMPLES, seed=SEED)
     return document
 
 
@@ -219,18 +265,6 @@ def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str
         "synthetic": bool(audited.matrix.manifest["synthetic"]),
         "notes": _write_notes(audited),
     }
-
-
-def _measure_as_used(audited: Audited) -> list[dict[str, Any]]:
-    """Return the findings of every model whose lists as they are used were left; without any, rows that say why."""
-    used = audited.used
-    if isinstance(used, str):
-        return write_unmeasured(audited.groups, audited.model, used)
-    return [
-        row
-        for model in used.models
-        for row in measure_used_lists(used, audited.used_groups, model, resamples=RESAMPLES, seed=SEED)
-    ]
 
 
 def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:

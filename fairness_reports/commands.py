@@ -324,10 +324,14 @@ def answer_trial(invocation: Invocation) -> None:
         result = measure_trial(invocation)
         invocation.report(result, result["sentence"])
         return
-    from fairness_reports.impact.effect import answer_registered
     from fairness_reports.publish.effect_page import write_effect_page
 
-    document, sentence = answer_registered(invocation, registration)
+    if registration.trial.design == "stepped":
+        from fairness_reports.impact.stepped.stepped_trial import answer_stepped as answer
+    else:
+        from fairness_reports.impact.effect import answer_registered as answer
+
+    document, sentence = answer(invocation, registration)
     page = write_effect_page(invocation, document, sentence)
     invocation.report(document, f"{sentence}\nThe same for the board: {page}")
 

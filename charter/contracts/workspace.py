@@ -112,7 +112,7 @@ class Workspace:
 
     @property
     def trials(self) -> Path:
-        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`.
+        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`, `turns/`.
 
         `line.html` in it is what changes at the line of lists, `history.html` what changed where they began, both
         without any trial.

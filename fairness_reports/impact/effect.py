@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -40,17 +40,28 @@ from fairness_reports.impact.looks import take_look
 from fairness_reports.impact.registering import open_matrix
 from fairness_reports.impact.trial_groups import find_groups
 
-__all__ = ["answer_registered", "say_look"]
+__all__ = [
+    "TrialEntry",
+    "answer_registered",
+    "list_over",
+    "make_rows",
+    "say_look",
+    "write_difference",
+    "write_family",
+]
 
 
 @dataclass(frozen=True)
-class _Entry:
+class TrialEntry:
     """A household's first lot: when, on which list, in which arm."""
 
     entity: str
     as_of: date
     list: str
     listed: bool
+
+
+_Kind = TypeVar("_Kind", bound=TrialEntry)
 
 
 def answer_registered(invocation: Invocation, registration: Registration) -> tuple[dict[str, Any], str]:
@@ -61,10 +72,10 @@ def answer_registered(invocation: Invocation, registration: Registration) -> tup
     tables = invocation.workspace.snapshot() / "tables"
     taken_at = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
     period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
-    over, lost = _list_over(entries, invocation, matrix, period)
+    over, lost = list_over(entries, invocation, matrix, period)
     share = _measure_share(len(over), len(entries) - lost, trial, taken_at.date())
     deviations = [
-        *list_deviations(registration, TrialFile.find(invocation.council), matrix.definition),
+        *list_deviations(registration, TrialFile.find(invocation.council), matrix.definition, invocation.council),
         *check_lots(lists, registration.seed),
     ]
     path = invocation.workspace.trials / registration.name / "looks.json"
@@ -94,22 +105,24 @@ def answer_registered(invocation: Invocation, registration: Registration) -> tup
         "verdict": looks[-1]["verdict"] if looks else "goes on",
         "deviations": deviations,
         "worth_seeing": trial.answer.worth_seeing,
+        "about": "It is about families just above and just below the line, and about being listed now rather than"
+        " later: nothing follows for those at the top of the list.",
     }
     return answer, say_look(answer)
 
 
-def _list_entries(lists: Sequence[ListLots]) -> list[_Entry]:
+def _list_entries(lists: Sequence[ListLots]) -> list[TrialEntry]:
     """Return each household once, by its first lot."""
-    first: dict[str, _Entry] = {}
+    first: dict[str, TrialEntry] = {}
     for lots in sorted(lists, key=lambda lots: (lots.as_of, lots.lot.list)):
         for row in lots.draw.lots:
-            first.setdefault(row.entity, _Entry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED))
+            first.setdefault(row.entity, TrialEntry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED))
     return [first[entity] for entity in sorted(first)]
 
 
-def _list_over(
-    entries: Sequence[_Entry], invocation: Invocation, matrix: Matrix, period: OutcomePeriod
-) -> tuple[list[_Entry], int]:
+def list_over(
+    entries: Sequence[_Kind], invocation: Invocation, matrix: Matrix, period: OutcomePeriod
+) -> tuple[list[_Kind], int]:
     """Return the households whose horizon and reporting lag are over and delivered; of how many a part never will be.
 
     Coverage is the clock: a household of which nobody knows whether a need came is not over, whichever arm it is in.
@@ -135,7 +148,7 @@ def _measure_share(over: int, entries: int, trial: TrialFile, today: date) -> fl
 
 
 def _compare(
-    over: Sequence[_Entry],
+    over: Sequence[TrialEntry],
     registration: Registration,
     matrix: Matrix,
     period: OutcomePeriod,
@@ -147,34 +160,35 @@ def _compare(
     trial = registration.trial
     signals = {str(part["name"]): part["signals"] for part in matrix.definition["outcome"]["components"]}
     primary = [signal for name in registration.analysis["primary"] for signal in signals.get(name, ())]
-    rows = _make_rows(over, period, primary, offers)
+    rows = make_rows(over, period, primary, offers)
     look = take_look(rows, trial.answer, shares)
     compliers, strength = estimate_compliers(rows)
     document = asdict(look) | {
         "interval": list(look.interval) if look.interval else None,
         "bounds": list(look.bounds),
-        "compliers": _write_difference(compliers, trial.answer.level),
+        "compliers": write_difference(compliers, trial.answer.level),
         "first_stage_f": float(min(strength, 1e9)),
         "offered_listed": float(rows.offered[rows.listed == 1].mean()) if rows.listed.any() else None,
         "offered_held_out": float(rows.offered[rows.listed == 0].mean()) if (rows.listed == 0).any() else None,
     }
     families: list[tuple[str, str, TrialRows]] = [
-        ("outcome", name, _make_rows(over, period, signals[name], offers))
+        ("outcome", name, make_rows(over, period, signals[name], offers))
         for name in registration.analysis["secondary"]
         if name in signals
     ]
     households = [(entry.as_of, entry.entity) for entry in over]
     groups = find_groups(period, invocation.policy, registration.analysis["groups"], households)
     families += [(characteristic, group, rows.choose(inside)) for (characteristic, group), inside in groups.items()]
-    return document | {"also": _write_family(families, trial.answer.level)}
+    return document | {"also": write_family(families, trial.answer.level)}
 
 
-def _make_rows(
-    over: Sequence[_Entry],
+def make_rows(
+    over: Sequence[TrialEntry],
     period: OutcomePeriod,
     signals: Sequence[str],
     offers: Sequence[tuple[str, datetime]],
 ) -> TrialRows:
+    """Return households as an analysis takes them: arm, need by any of `signals`, offer within the horizon, stratum."""
     needs = period.find_needs({entry.as_of for entry in over}, signals)
     helped: dict[str, list[datetime]] = {}
     for entity, at in offers:
@@ -195,13 +209,14 @@ def _make_rows(
     )
 
 
-def _write_difference(difference: Difference | None, level: float) -> dict[str, Any] | None:
+def write_difference(difference: Difference | None, level: float) -> dict[str, Any] | None:
+    """Return an estimate with its interval of 1 - `level` as JSON values; None where there is none."""
     if difference is None:
         return None
     return {"estimate": difference.estimate, "interval": list(difference.interval(level))}
 
 
-def _write_family(families: Sequence[tuple[str, str, TrialRows]], level: float) -> list[dict[str, Any]]:
+def write_family(families: Sequence[tuple[str, str, TrialRows]], level: float) -> list[dict[str, Any]]:
     """Return secondary outcomes and groups, with p values adjusted over all of them, small counts hidden."""
     estimates = [estimate_difference(rows) for _, _, rows in families]
     comparable = [number for number, estimate in enumerate(estimates) if estimate is not None and estimate.error > 0]
@@ -213,7 +228,7 @@ def _write_family(families: Sequence[tuple[str, str, TrialRows]], level: float) 
         row: dict[str, Any] = {"about": about, "name": name, "hidden": hidden, "estimate": None, "interval": None}
         row |= {"households": None if hidden else len(rows.listed), "p_value": None}
         if number in adjusted and not hidden:
-            estimate = _write_difference(estimates[number], level) or {}
+            estimate = write_difference(estimates[number], level) or {}
             row |= estimate | {"p_value": float(adjusted[number])}
         written.append(row)
     return written

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from charter.contracts.files import find_current, read_json
 from charter.contracts.matrix import Matrix
+from charter.council.council import Council
 from charter.council.trial_design import TrialFile
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.rules.holdout import LISTED
 from charter.signing.trial_lots import ListLots, check_lots, read_lots
+from charter.signing.trial_steps import check_turns, find_begins, read_turns, spread_steps
 from charter.signing.trials import Registration, list_registrations, register_trial
-from fairness_reports.impact.analysis_plan import write_analysis
+from fairness_reports.impact.analysis_plan import list_units, write_analysis
+from fairness_reports.impact.trial_power import count_orders
 
 __all__ = ["choose_registration", "describe_lots", "open_matrix", "register_planned_trial"]
 
@@ -23,22 +27,39 @@ __all__ = ["choose_registration", "describe_lots", "open_matrix", "register_plan
 def register_planned_trial(invocation: Invocation) -> Registration:
     """Register the council's trial.toml and return what was fixed.
 
-    Raises UsageError for a trial of another programme or of a design that no list carries out, DataError where there is
-    no matrix, whose definition says what the outcome is, and what `register_trial` and `write_analysis` raise.
+    Raises UsageError for a trial of another programme, or steps that could tell nothing; DataError where there is no
+    matrix, whose definition says what the outcome is, and what `register_trial` and `write_analysis` raise.
     """
     trial = TrialFile.load(invocation.council)
     if trial.programme != invocation.programme:
         raise UsageError(
             f"trial.toml is about {trial.programme}.", f"Type `sooner trial register --programme {trial.programme}`."
         )
-    if trial.design != "holdout":
-        raise UsageError(
-            "a stepped start can be planned, and `sooner rank` does not carry one out, so it is not registered.",
-            'Choose design = "holdout" in trial.toml.',
-        )
+    if trial.design == "stepped":
+        _require_steps(trial, invocation.council)
     matrix = open_matrix(invocation)
     synthetic = bool(matrix.manifest["synthetic"])
-    return register_trial(invocation, trial, write_analysis(trial, matrix.definition), synthetic=synthetic)
+    analysis = write_analysis(trial, matrix.definition, invocation.council)
+    return register_trial(invocation, trial, analysis, synthetic=synthetic)
+
+
+def _require_steps(trial: TrialFile, council: Council) -> None:
+    """Raise UsageError where no order of steps could be told from chance, or the trial ends before the last step."""
+    units, design = list_units(trial, council), trial.stepped
+    steps = min(design.steps, len(units))
+    orders = count_orders(spread_steps(len(units), steps)) if units else 1
+    if 2 / orders > trial.answer.level:
+        raise UsageError(
+            f"{len(units)} {design.unit}s can start in {orders} orders, so no test can reach"
+            f" {100 * trial.answer.level:g} %, and the trial is not registered.",
+            'Step by area (unit = "area" under [stepped] of trial.toml), or choose design = "holdout".',
+        )
+    last = trial.starts + timedelta(weeks=design.step_weeks * (steps - 1))
+    if trial.until < last:
+        raise UsageError(
+            f"the last step would be on {last}, after the trial's end on {trial.until}.",
+            "Write a later `until` in trial.toml, fewer `steps`, or fewer `step_weeks`.",
+        )
 
 
 def open_matrix(invocation: Invocation) -> Matrix:
@@ -66,6 +87,8 @@ def describe_lots(invocation: Invocation) -> tuple[dict[str, Any], str]:
     registration = choose_registration(invocation)
     if registration is None:
         raise UsageError("no trial is registered.", "Type `sooner trial register`.")
+    if registration.trial.design == "stepped":
+        return _describe_steps(invocation, registration)
     lists = read_lots(invocation.workspace, registration.name)
     faults = list(check_lots(lists, registration.seed))
     if faults:
@@ -93,6 +116,30 @@ def describe_lots(invocation: Invocation) -> tuple[dict[str, Any], str]:
             f" lists: {verdict} (lots alone: 95 % within {2 * spread:.2f})."
         )
     return document, words
+
+
+def _describe_steps(invocation: Invocation, registration: Registration) -> tuple[dict[str, Any], str]:
+    """Draw the steps again and say who begins when; raise DataError where a list was made otherwise."""
+    begins, lists = find_begins(registration), read_turns(invocation.workspace, registration.name)
+    faults = list(check_turns(lists, begins))
+    if faults:
+        raise DataError("\n".join(faults), "Keep the files as they are; whoever signed the trial decides what follows.")
+    begun = Counter(turn.begun for turns in lists for turn in turns.turns)
+    by_day = sorted((day.isoformat(), unit) for unit, day in begins.items())
+    document = {
+        "trial": registration.name,
+        "lists": len(lists),
+        "listed": begun[True],
+        "held_out": begun[False],
+        "drawn_again": True,
+        "begins": [{"on": day, "unit": unit} for day, unit in by_day],
+    }
+    days = Counter(day for day, _ in by_day)
+    return document, (
+        f"The steps were drawn again from the seed: {', '.join(f'{number} on {day}' for day, number in days.items())}."
+        f" On {len(lists)} lists it was the turn of {begun[True]} households where lists had begun, and of"
+        f" {begun[False]} where they had not."
+    )
 
 
 def _count_issued(invocation: Invocation, registration: Registration) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from charter.contracts.matrix import Matrix
 from charter.council.trial_design import Answer, TrialFile
 from charter.invocation import Invocation
+from charter.signing.trial_steps import spread_steps
 from fairness_reports.audit.population.audited_people import find_horizon_end
 from fairness_reports.impact.own_rates import OwnRates, read_own_rates
 from fairness_reports.impact.registering import open_matrix
@@ -21,7 +22,6 @@ from fairness_reports.impact.trial_power import (
     count_orders,
     find_smallest,
     measure_power,
-    spread_steps,
     stepped_error,
     two_arm_error,
     two_arm_households,
@@ -141,7 +141,7 @@ def _plan_stepped(invocation: Invocation, trial: TrialFile, rates: _Rates) -> di
     design, answer = trial.stepped, trial.answer
     teams, areas = len(rates.places), len(invocation.council.areas)
     units = teams if design.unit == "team" else areas
-    starts = spread_steps(units, min(design.steps, units))
+    starts = [step - 1 for step in spread_steps(units, min(design.steps, units))]
     orders = count_orders(starts)
     a_week = rates.own.listings / max(rates.own.apart, 1) * 7
     households = a_week * design.step_weeks / units
@@ -150,7 +150,7 @@ def _plan_stepped(invocation: Invocation, trial: TrialFile, rates: _Rates) -> di
     return {
         "unit": design.unit,
         "units": units,
-        "steps": max(starts),
+        "steps": max(starts) + 1,
         "weeks": design.step_weeks * (max(starts) + 1),
         "orders": orders,
         "smallest_p": min(1.0, 2 / orders),

@@ -1,8 +1,8 @@
 """What a design could find: power, the smallest difference found often enough, and how many households that takes.
 
 Of two arms the usual normal formula (Fleiss, Levin and Paik 2003, chapter 4, without continuity correction), of a
-stepped start the variance of Hussey and Hughes (Contemporary Clinical Trials 2007, 28:182-191). Shares are of
-households, 0 to 1.
+stepped start the variance of its own estimator, with the correlation of Hussey and Hughes (Contemporary Clinical Trials
+2007, 28:182-191). Shares are of households, 0 to 1.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 __all__ = [
     "count_orders",
     "find_smallest",
     "measure_power",
-    "spread_steps",
     "stepped_error",
     "two_arm_error",
     "two_arm_households",
@@ -56,25 +54,22 @@ def find_smallest(listed: float, held_out: float, share: float, level: float, po
     return high
 
 
-def spread_steps(units: int, steps: int) -> list[int]:
-    """Return at which step each unit starts, from 1, as evenly as they go. Four units in three steps: 1, 1, 2, 3."""
-    return sorted(number % steps + 1 for number in range(units))
-
-
 def stepped_error(starts: Sequence[int], households: float, share: float, alike: float) -> float:
-    """Return the standard error of the effect of a stepped start, with `households` in each unit and period.
+    """Return the standard error of a stepped start's difference within periods, with `households` in each cell.
 
-    There is a period before the first step and one after each; `alike` is the intra-cluster correlation.
+    `starts` are the units' first periods, from 0; `alike` is the intra-cluster correlation. The difference is a sum of
+    the cells' shares, each times c: begun less its period's mean, by the sum of squares of that over all cells. A
+    unit's part all cells of it share (alike s (sum c)^2), the rest is each cell's own ((1 - alike) s c^2 / households),
+    s being share (1 - share).
     """
-    periods = max(starts) + 1
-    begun: NDArray[np.float64] = (np.arange(periods)[None, :] >= np.array(starts)[:, None]).astype(np.float64)
-    units = len(starts)
-    total = share * (1 - share)
-    within, between = (1 - alike) * total / households, alike * total
-    u, w, v = begun.sum(), (begun.sum(axis=0) ** 2).sum(), (begun.sum(axis=1) ** 2).sum()
-    upper = units * within * (within + periods * between)
-    lower = (units * u - w) * within + (u**2 + units * periods * u - periods * w - units * v) * between
-    return float(np.sqrt(upper / lower)) if lower > 0 else math.inf
+    begun = (np.arange(max(starts) + 1)[None, :] >= np.array(starts)[:, None]).astype(np.float64)
+    apart = begun - begun.mean(axis=0)
+    spread = float((apart**2).sum())
+    if not spread > 0:
+        return math.inf
+    times, total = apart / spread, share * (1 - share)
+    shared = alike * total * float((times.sum(axis=1) ** 2).sum())
+    return math.sqrt(shared + (1 - alike) * total / households * float((times**2).sum()))
 
 
 def count_orders(starts: Sequence[int]) -> int:

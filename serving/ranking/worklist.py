@@ -41,6 +41,7 @@ from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fi
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
+from serving.ranking.step_turns import begin_turns, keep_turns
 from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
 from serving.store.actions import export_actions, write_csv
 from serving.store.issued import WITH_WORKER
@@ -148,6 +149,8 @@ def rank_households(
         if departures is not None:
             _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
         elsewhere = find_listed_elsewhere(store, invocation.programme, write_moment(moment))
+        stepped = begin_turns(invocation, running, headers, scored, store)
+        headers, trial = stepped.headers, stepped.words or trial
         lots = begin_lots(invocation, running, headers, elsewhere, scored)
         fill = partial(fill_places, council, at, scored.margins, share=share, trial_lots=lots)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
@@ -155,6 +158,8 @@ def rank_households(
             tails = draw_tails(council, at, scored.margins, headers, lots)
             keep_lots(invocation, running, lots, tails, scored.margins)
             trial = f"The trial {running.trial.name} drew the last places of {len(tails)} of them by lot."
+        if running:
+            keep_turns(invocation, running, stepped.turns)
         occupied = {place.row for place in places}
         places += draw_below(council, at, scored.margins, headers, settings.second_look.below, occupied)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
@@ -164,7 +169,7 @@ def rank_households(
         issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
         store.issue(issued, actor="sooner")
         folder = _write_lists(invocation, store, as_of, [*headers.values(), *fixed])
-        keep_line(folder, council, scored, headers, 0 if lots or share else settings.line.kept)
+        keep_line(folder, council, scored, headers, 0 if lots or stepped.turns or share else settings.line.kept)
         write_health(folder, scored)
         return RankResult(
             as_of=as_of,

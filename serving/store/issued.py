@@ -8,8 +8,19 @@ from datetime import UTC, datetime
 
 from charter.errors import SoonerError
 
-__all__ = ["WITH_WORKER", "ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "write_moment"]
+__all__ = [
+    "NOT_BEGUN",
+    "WITH_WORKER",
+    "ConflictError",
+    "Decision",
+    "DecisionDraft",
+    "IssuedList",
+    "Referral",
+    "write_moment",
+]
 
+NOT_BEGUN = "lists have not begun there"
+"""Why a list leaves out whom a stepped trial has not come to."""
 WITH_WORKER = "has a worker already"
 """Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
 

@@ -60,7 +60,7 @@ def find_paths(workspace: Workspace, programmes: tuple[str, ...], *, everything:
         for name in PER_PROGRAMME:
             if (root / name / programme).exists():
                 paths.setdefault(name, []).append(root / name / programme)
-        lots = sorted((root / "trials" / programme).glob("*/lots"))
+        lots = sorted(path for name in ("lots", "turns") for path in (root / "trials" / programme).glob(f"*/{name}"))
         if lots:
             paths.setdefault("lots of trials", []).extend(lots)
     if everything:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from serving.casework.view import STATUS
 from serving.desk import Desk
 from serving.ranking.elsewhere import LISTED
-from serving.store.issued import WITH_WORKER
+from serving.store.issued import NOT_BEGUN, WITH_WORKER
 
 __all__ = ["LeftOut", "count_left_out"]
 
 _RULES = {
     WITH_WORKER: "Somebody works with them already ([leave_out] of worklist.toml)",
+    NOT_BEGUN: "Lists have not begun where they live (a stepped trial)",
     LISTED: "On another programme’s list that was made first",
 }
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from charter.errors import DataError
+from charter.signing.trial_steps import spread_steps
 from fairness_reports.impact.own_rates import read_own_rates
 from fairness_reports.impact.trial_plan import plan_trial, say_plan
 from fairness_reports.impact.trial_power import (
     count_orders,
     find_smallest,
     measure_power,
-    spread_steps,
     stepped_error,
     two_arm_error,
     two_arm_households,
@@ -92,16 +92,17 @@ def test_numbers_of_households_are_those_of_the_textbook_and_power_gives_them_ba
 
 
 @pytest.mark.parametrize(("units", "steps", "alike"), [(4, 4, 0.01), (12, 4, 0.05), (5, 2, 0.0)])
-def test_the_stepped_error_is_that_of_generalised_least_squares(units: int, steps: int, alike: float) -> None:
-    starts, households, share = spread_steps(units, steps), 30.0, 0.2
+def test_the_stepped_error_is_that_of_least_squares_with_alike_families(units: int, steps: int, alike: float) -> None:
+    starts, households, share = [step - 1 for step in spread_steps(units, steps)], 30.0, 0.2
     periods = max(starts) + 1
     total = share * (1 - share)
     columns = [(np.arange(periods) >= start).astype(float) for start in starts]
     design = np.vstack([np.column_stack([begun, np.eye(periods)]) for begun in columns])
     block = np.eye(periods) * (1 - alike) * total / households + alike * total
-    weights = np.kron(np.eye(units), np.linalg.inv(block))
-    theirs = np.sqrt(np.linalg.inv(design.T @ weights @ design)[0, 0])
+    bread = np.linalg.pinv(design.T @ design) @ design.T
+    theirs = np.sqrt((bread @ np.kron(np.eye(units), block) @ bread.T)[0, 0])
     assert stepped_error(starts, households, share, alike) == pytest.approx(theirs, abs=1e-8)
+    assert stepped_error([0, 0], households, share, alike) == np.inf
 
 
 def test_orders_are_counted() -> None:

@@ -73,6 +73,35 @@ CHANGES = (
         "first[place.entity] = place",
         "tests/unit/fairness_reports/test_line.py::test_what_jumps_at_the_line_is_said",
     ),
+    WrongChange(
+        "areas begin in the order of their names, not by lot",
+        "charter/signing/trial_steps.py",
+        'key=lambda unit: hashlib.sha256(f"{seed}/step/{unit}".encode()).digest()',
+        "key=str",
+        "tests/unit/fairness_reports/test_steps.py::test_steps_are_drawn_by_lot_and_each_has_as_many",
+    ),
+    WrongChange(
+        "who was offered help counts as begun, whatever arm the lot of steps gave",
+        "fairness_reports/impact/stepped/stepped_trial.py",
+        "begun = begins[turn.unit] <= turns.as_of",
+        "begun = not turn.begun",
+        "tests/unit/fairness_reports/test_steps.py::test_a_stepped_trial_is_answered_once_by_the_lots_arm",
+    ),
+    WrongChange(
+        "the acting team's own records are an outcome of a stepped trial",
+        "fairness_reports/impact/analysis_plan.py",
+        "    if acting:",
+        '    if acting and trial.design == "holdout":',
+        "tests/unit/fairness_reports/test_steps.py"
+        "::test_an_outcome_that_the_acting_team_records_is_refused_of_steps_too",
+    ),
+    WrongChange(
+        "whose unit waits is listed all the same",
+        "serving/ranking/step_turns.py",
+        "excluded = {**header.excluded, **dict.fromkeys(sorted(waiting), NOT_BEGUN)}",
+        "excluded = dict(header.excluded)",
+        "tests/unit/serving/test_step_turns.py::test_who_waits_is_on_no_list_and_turns_are_as_if_all_had_begun",
+    ),
 )
 
 

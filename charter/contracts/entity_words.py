@@ -21,7 +21,7 @@ class EntityWords:
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> EntityWords:
         """Return the words of a definition (contract `definition`), or of a bundle, whose `called` is its cohort's."""
-        cohort = definition["cohort"]
+        cohort = definition.get("cohort")  # a programme that has no list yet has none
         called = cohort.get("called") if isinstance(cohort, Mapping) else definition.get("called")
         if called:
             one, many = called

@@ -6,7 +6,7 @@ public/dictionary.csv    every column of map.csv: type, unit, and what it says
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from charter.errors import DataError
 from fairness_reports.maps.area_files import Row, write_csv
 from fairness_reports.maps.need import MODE, expires_on
 
-__all__ = ["write_catalogue"]
+__all__ = ["describe_set", "write_catalogue", "write_datasets"]
 
 _LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _FILES = (
@@ -52,34 +52,54 @@ def write_catalogue(
             "the maps are drawn, and the open data has no catalogue: nobody is named whom readers could ask.",
             "Write `contact` in council.toml, then draw the map again.",
         )
+    write_csv(folder / "dictionary.csv", [_describe_column(name) for name in rows[0]])
+    write_datasets(folder / "data.json", [_describe_map(council, topic, quarter, made_on)])
+
+
+def write_datasets(path: Path, datasets: Sequence[dict[str, Any]]) -> None:
+    """Write a catalogue of data sets (`describe_set`) to a file. Raises DataError for what breaks the schema."""
     catalogue = {
         "@type": "dcat:Catalog",
         "conformsTo": "https://project-open-data.cio.gov/v1.1/schema",
-        "dataset": [_describe_map(council, topic, quarter, made_on)],
+        "dataset": list(datasets),
     }
     check_document("catalogue", catalogue)
-    write_csv(folder / "dictionary.csv", [_describe_column(name) for name in rows[0]])
-    write_json(folder / "data.json", catalogue)
+    write_json(path, catalogue)
 
 
 def _describe_map(council: Council, topic: str, quarter: str, made_on: date) -> dict[str, Any]:
+    return describe_set(
+        council,
+        {
+            "identifier": f"{topic}-need-by-area-{quarter.lower()}",
+            "title": f"{topic.capitalize()} need by area, {quarter}",
+            "description": (
+                f"Estimated shares of households in {topic} need, and of those reached by help, by MSOA, with"
+                f" intervals; of counts after disclosure control in the mode {MODE}. Too old from"
+                f" {expires_on(quarter).isoformat()}."
+            ),
+            "keyword": [f"{topic} need", "small area estimates", "early help"],
+            "modified": made_on.isoformat(),
+        },
+        _FILES,
+    )
+
+
+def describe_set(council: Council, words: Mapping[str, Any], files: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Return a data set as DCAT has it: its own `words`, who publishes it, its licence, and each of its files.
+
+    A file is its name beside the catalogue, its media type and what it is called.
+    """
     return {
         "@type": "dcat:Dataset",
-        "identifier": f"{topic}-need-by-area-{quarter.lower()}",
-        "title": f"{topic.capitalize()} need by area, {quarter}",
-        "description": (
-            f"Estimated shares of households in {topic} need, and of those reached by help, by MSOA, with intervals;"
-            f" of counts after disclosure control in the mode {MODE}. Too old from {expires_on(quarter).isoformat()}."
-        ),
-        "keyword": [f"{topic} need", "small area estimates", "early help"],
-        "modified": made_on.isoformat(),
+        **words,
         "publisher": {"@type": "org:Organization", "name": council.name},
         "contactPoint": {"@type": "vcard:Contact", "fn": council.name, "hasEmail": f"mailto:{council.contact}"},
         "accessLevel": "public",
         "license": _LICENCE,
         "distribution": [
             {"@type": "dcat:Distribution", "title": title, "downloadURL": name, "mediaType": kind}
-            for name, kind, title in _FILES
+            for name, kind, title in files
         ],
     }
 

@@ -13,6 +13,7 @@ from charter.contracts.files import read_json
 from charter.council.public_file import DataRequest
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
+from fairness_reports.maps.open_data import write_datasets
 from fairness_reports.residents.public_counts import COUNTS, read_index
 
 __all__ = ["copy_open_data", "describe_open_data"]
@@ -23,6 +24,7 @@ def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]
     return {
         "days": INFORMATION_DAYS,
         "maps": [_describe_map(folder) for folder in _list_maps(invocation)],
+        "catalogue": bool(_list_maps(invocation)) or (_find_counts(invocation) / "data.json").exists(),
         "records": [{**record, "csv": _find_csv(record)} for record in records if not record["hidden"]],
         "counts": [_describe_counts(row) for row in read_index(invocation).get("tables", ())],
         "requests": [_describe_request(row, invocation.today) for row in invocation.public.data_requests],
@@ -34,7 +36,7 @@ def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], si
     for folder in _list_maps(invocation):
         shutil.copytree(folder, site / "data" / folder.parent.name)
     if read_index(invocation):
-        shutil.copytree(invocation.workspace.releases.parent / COUNTS, site / "data" / COUNTS)
+        shutil.copytree(_find_counts(invocation), site / "data" / COUNTS)
     for record in records:
         if record["hidden"]:
             continue
@@ -42,9 +44,27 @@ def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], si
         target.parent.mkdir(exist_ok=True)
         source = invocation.workspace.root / "published" / record["programme"] / f"{record['kind']}.csv"
         shutil.copyfile(source, target)
+    _write_catalogue(invocation, site / "data")
     for path in [site / "data", *(site / "data").rglob("*")]:
         if path.exists():
             path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _find_counts(invocation: Invocation) -> Path:
+    return invocation.workspace.releases.parent / COUNTS
+
+
+def _write_catalogue(invocation: Invocation, data: Path) -> None:
+    """Write one catalogue of every set in `data/`, for whoever harvests one address; none where there is no set."""
+    base = invocation.public.site.rstrip("/")
+    datasets = []
+    for path in sorted(data.glob("*/data.json")):
+        within = f"{base}/data/{path.parent.name}/" if base else f"{path.parent.name}/"
+        for dataset in read_json(path)["dataset"]:
+            files = [{**row, "downloadURL": f"{within}{row['downloadURL']}"} for row in dataset["distribution"]]
+            datasets.append({**dataset, "distribution": files})
+    if datasets:
+        write_datasets(data / "data.json", datasets)
 
 
 def _list_maps(invocation: Invocation) -> list[Path]:

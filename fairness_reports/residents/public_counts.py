@@ -3,6 +3,8 @@
 published/counts/index.json    which tables there are (contract `counts_index`)
 published/counts/ID.json       one table, of one period (contract `counts`)
 published/counts/ID.csv        the same, a row a cell
+published/counts/data.json     the catalogue of all of them (DCAT), where council.toml names whom readers can ask
+published/counts/dictionary.csv   every column of the CSVs: type, unit, and what it says
 
 How many households each team's lists held in a quarter is let out here; all other tables left by the pages that show
 them. An id is of what the table says, and what is out never changes: whoever has a file need not ask for it again.
@@ -16,16 +18,19 @@ import itertools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, exchange_paths, new_folder, read_json, write_json, write_text
+from charter.council.council import Council
 from charter.invocation import Invocation
 from fairness_reports.audit.population.issued_lists import NOT_LISTED
 from fairness_reports.disclosure.ledger import PUBLIC, Earlier, Ledger
 from fairness_reports.disclosure.tables import CountTable, Dimension, Period
+from fairness_reports.maps.area_files import write_csv
+from fairness_reports.maps.open_data import describe_set, write_datasets
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 from fairness_reports.residents.use_words import name_entities
 
@@ -70,7 +75,7 @@ def publish_counts(invocation: Invocation) -> tuple[Path, int]:
     }
     check_document("counts_index", index)
     folder = invocation.workspace.releases.parent / COUNTS
-    _write_folder(folder, index, documents)
+    _write_folder(folder, index, documents, invocation.council)
     return folder, len(documents)
 
 
@@ -136,7 +141,7 @@ def _describe_entry(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**same, "dimensions": names, "json": f"{document['id']}.json", "csv": f"{document['id']}.csv"}
 
 
-def _write_folder(folder: Path, index: Mapping[str, Any], documents: list[Mapping[str, Any]]) -> None:
+def _write_folder(folder: Path, index: Mapping[str, Any], documents: list[Mapping[str, Any]], council: Council) -> None:
     fresh = folder.with_name(f".{folder.name}")
     shutil.rmtree(fresh, ignore_errors=True)
     with new_folder(fresh) as beside:
@@ -144,11 +149,43 @@ def _write_folder(folder: Path, index: Mapping[str, Any], documents: list[Mappin
         for document in documents:
             write_json(beside / f"{document['id']}.json", document)
             write_text(beside / f"{document['id']}.csv", _write_rows(document))
+        if documents and council.contact:
+            names = dict.fromkeys(name["name"] for document in documents for name in document["dimensions"])
+            write_csv(beside / "dictionary.csv", [_describe_column(name) for name in (*names, "count")])
+            write_datasets(beside / "data.json", [_describe_set(document, council) for document in documents])
     if folder.exists():
         exchange_paths(fresh, folder)
         shutil.rmtree(fresh)
     else:
         fresh.rename(folder)
+
+
+def _describe_set(document: Mapping[str, Any], council: Council) -> dict[str, Any]:
+    """Return a table of counts as a data set of the catalogue; what is out never changes, so its day stays."""
+    by = " and ".join(dimension["name"] for dimension in document["dimensions"])
+    counted = str(document["counted"])
+    last = (date.fromisoformat(document["until"]) - timedelta(days=1)).isoformat()
+    words = {
+        "identifier": f"counts-{document['id']}",
+        "title": f"{counted[:1].upper()}{counted[1:]}, by {by}, {document['from']} to {last}",
+        "description": f"Counts after disclosure control in the mode {document['mode']}. {document['note']}",
+        "keyword": ["counts", "early help", *(dimension["name"] for dimension in document["dimensions"])],
+        "modified": document["released_on"],
+    }
+    files = (
+        (f"{document['id']}.csv", "text/csv", "A row a cell"),
+        (f"{document['id']}.json", "application/json", "The same, with what is said of it"),
+        ("dictionary.csv", "text/csv", "What each column says"),
+    )
+    return describe_set(council, words, files)
+
+
+def _describe_column(name: str) -> Mapping[str, Any]:
+    if name == "count":
+        words = "How many; empty where the count is hidden"
+        return {"column": name, "type": "number", "unit": "of what the table counts", "description": words}
+    words = f"Which {name.replace('_', ' ')}; one of its values stands for all of them together"
+    return {"column": name, "type": "text", "unit": "", "description": words}
 
 
 def _write_rows(document: Mapping[str, Any]) -> str:

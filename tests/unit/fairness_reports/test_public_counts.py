@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def test_households_are_counted_once_a_quarter_and_small_numbers_stay(invocation
 def test_what_is_out_stays_as_it_is_whatever_is_withdrawn_afterwards(invocation: Invocation) -> None:
     folder, _ = publish_counts(invocation)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert len(before) == 3
+    assert len(before) == 5
     path = invocation.workspace.worklist / "2026-07-06" / "issued.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-4]) + "\n")
     again, _ = publish_counts(invocation)
@@ -117,3 +118,37 @@ def test_the_site_has_the_files_and_says_what_is_counted(invocation: Invocation,
     assert {path.name for path in (site / "data" / "counts").iterdir()} == {path.name for path in folder.iterdir()}
     assert (site / f"{row['file']}.csv").exists()
     assert (site / f"{row['file']}.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_portal_reads_one_catalogue_with_licence_dictionary_and_every_file(
+    invocation: Invocation, tmp_path: Path
+) -> None:
+    """Broken by a file that is named and is not there, and by a column that the dictionary leaves out."""
+    folder, tables = publish_counts(invocation)
+    own = json.loads((folder / "data.json").read_text())
+    check_document("catalogue", own)
+    assert len(own["dataset"]) == tables == 1
+    site = tmp_path / "site"
+    site.mkdir()
+    copy_open_data(invocation, [], site)
+    whole = json.loads((site / "data" / "data.json").read_text())
+    check_document("catalogue", whole)
+    (dataset,) = whole["dataset"]
+    assert "open-government-licence" in dataset["license"]
+    for row in dataset["distribution"]:
+        name = row["downloadURL"].removeprefix(f"{invocation.public.site}/")
+        assert (site / name).is_file(), name
+    with (folder / "dictionary.csv").open() as file:
+        said = {row["column"] for row in csv.DictReader(file)}
+    (table,) = [path for path in folder.glob("*.csv") if path.name != "dictionary.csv"]
+    assert said == set(table.read_text().splitlines()[0].split(","))
+    assert describe_open_data(invocation, [])["catalogue"]
+
+
+def test_without_anybody_to_ask_there_are_counts_and_no_catalogue(invocation: Invocation) -> None:
+    silent = replace(invocation, council=invocation.council.replace(contact=""))
+    object.__setattr__(silent, "__dict__", silent.__dict__ | {"today": date(2026, 11, 2)})
+    folder, tables = publish_counts(silent)
+    assert tables == 1
+    assert not (folder / "data.json").exists()
+    assert not describe_open_data(silent, [])["catalogue"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -51,6 +51,7 @@ __all__ = [
     "measure_characteristic",
     "measure_pairs",
     "measure_run",
+    "measure_sight_of_groups",
     "pair_groups",
     "write_heading",
 ]
@@ -165,7 +166,12 @@ def measure_run(audited: Audited, made_at: datetime | None = None, kept: KeptPar
     people, units, kept = audited.people, audited.units, kept or KeptParts()
     if not units.labelled:
         raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
-    parts = [_list_measures(audited, kept), ("", [lambda: list(audited.linked)]), *_list_used(audited, kept)]
+    parts = [
+        _list_measures(audited, kept),
+        _list_sight(audited, kept),
+        ("", [lambda: list(audited.linked)]),
+        *_list_used(audited, kept),
+    ]
     rows = _measure_parts(parts, audited.threads, kept)
     stand_in = find_stand_in(audited)
     rows += measure_usefulness(audited.run, audited.model, stand_in)
@@ -193,7 +199,16 @@ def _list_measures(audited: Audited, kept: KeptParts) -> Part:
         partial(measure_pairs, audited),
         partial(measure_other_capacities, people, groups, about, RESAMPLES, SEED),
     ]
-    return kept.name("people", audited.model, people, groups, audited.independent), measures
+    # What was seen depends on how far features look back, and nothing else of these people does.
+    unseeing = replace(people, seen={})
+    return kept.name("people", audited.model, unseeing, groups, audited.independent), measures
+
+
+def _list_sight(audited: Audited, kept: KeptParts) -> Part:
+    """Return how much of each group's households each service saw."""
+    people, groups = audited.people, audited.groups
+    key = kept.name("sight", audited.model, people.entity, people.seen, groups)
+    return key, [partial(measure_sight_of_groups, audited, name, grouping) for name, grouping in groups.items()]
 
 
 def _list_used(audited: Audited, kept: KeptParts) -> list[Part]:
@@ -268,7 +283,10 @@ def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str
 
 
 def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
-    """Return every measure of every group of one characteristic, beside everyone else, at the teams' places."""
+    """Return every measure of every group of one characteristic, beside everyone else, at the teams' places.
+
+    How much of whom each service saw is measured apart (`measure_sight_of_groups`).
+    """
     people, units = audited.people, audited.units
     about = About("", name, audited.model, AT)
     rows = measure_groups(units, groups, SHARES.values(), about, resamples=RESAMPLES, seed=SEED)
@@ -286,14 +304,20 @@ def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> lis
     rows += _average_rows(
         people, groups, caught, about.of_measure("lead_days"), people.lead_days, np.ones(len(labelled))
     )
-    for service, share in people.seen.items():
-        about_sight = About("seen", name, audited.model, AT, component=service)
-        rows += _average_rows(
-            people, groups, np.ones(len(labelled), dtype=np.bool_), about_sight, share, np.ones(len(labelled))
-        )
     ranked = About("auc", name, audited.model, "all thresholds")
     rows += list_findings(ranked, audited.areas[name])
     return rows + _measure_by_independent(audited, name, groups)
+
+
+def measure_sight_of_groups(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+    """Return how much of each group's households each service saw, beside everyone else."""
+    people = audited.people
+    every = np.ones(len(people.label))
+    rows: list[dict[str, Any]] = []
+    for service, share in people.seen.items():
+        about = About("seen", name, audited.model, AT, component=service)
+        rows += list_findings(about, average_groups(people.cluster, groups, share, every))
+    return rows
 
 
 def measure_pairs(audited: Audited) -> list[dict[str, Any]]:

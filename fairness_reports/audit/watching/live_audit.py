@@ -52,6 +52,7 @@ from fairness_reports.audit.run_findings import (
     gather_run,
     measure_characteristic,
     measure_pairs,
+    measure_sight_of_groups,
     write_heading,
 )
 from fairness_reports.audit.watching.drift import watch_series
@@ -182,7 +183,7 @@ def _measure_issued(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
     rows += _measure_places(audited, issued)
     rows += _measure_selection(audited, "", audited.units.everyone, helped, BLIND, reviewed)
     for name, groups in audited.groups.items():
-        rows += measure_characteristic(audited, name, groups)
+        rows += measure_characteristic(audited, name, groups) + measure_sight_of_groups(audited, name, groups)
         rows += _measure_selection(audited, name, groups, both, ACTED)
         rows += _measure_selection(audited, name, groups, helped, BLIND, reviewed)
         rows += _measure_unlabelled(people, groups, issued, about.of_group(name, None))

@@ -225,3 +225,45 @@ def digest_texts(ends: Any, data: Any) -> Any:
             state = (state ^ np.uint64(data[place])) * np.uint64(0x100000001B3)
         states[n] = (state ^ (state >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
     return states
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def order_histories(start: Any, valid: Moments, known: Moments, tie: Any) -> Any:
+    """Return the order of events in which each person's stand by moment, known moment and tie; equals as they were.
+
+    A history is nearly in order as it is read, so each event is put where it belongs among those before it. One of
+    which many are out of order, and long, is sorted key by key instead.
+    """
+    order = np.arange(valid.shape[0])
+    for person in range(start.shape[0] - 1):
+        first, last = start[person], start[person + 1]
+        moves, most = 0, 32 * (last - first)
+        for place in range(first + 1, last):
+            event, before = order[place], place - 1
+            while before >= first and _is_later(order[before], event, valid, known, tie):
+                order[before + 1] = order[before]
+                before -= 1
+            order[before + 1] = event
+            moves += place - 1 - before
+            if moves > most:
+                _sort_history(order[first:last], first, valid, known, tie)
+                break
+    return order
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_later(one: int, other: int, valid: Moments, known: Moments, tie: Any) -> bool:
+    """Return whether an event stands after another."""
+    if valid[one] != valid[other]:
+        return bool(valid[one] > valid[other])
+    if known[one] != known[other]:
+        return bool(known[one] > known[other])
+    return bool(tie[one] > tie[other])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sort_history(order: Any, first: int, valid: Moments, known: Moments, tie: Any) -> None:
+    """Put the events from `first` on in order, whatever order they are in; equals as they were read."""
+    order[:] = first + np.arange(order.shape[0])
+    for keys in (tie.astype(np.int64), known, valid):
+        order[:] = order[np.argsort(keys[order], kind="mergesort")]

@@ -105,8 +105,7 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
         tie = _rank_ties(store, start, columns, row, contest)
     if tied.any() and any(getattr(rule, "word", "") == "days_since_change" for rule in rules):
         # What a detail changed from is the one before it: such events are walked in their order.
-        owner = np.repeat(np.arange(len(people)), np.diff(start))
-        order = np.lexsort((tie, columns["known"], columns["valid"], owner))
+        order = kernel.order_histories(start, columns["valid"], columns["known"], tie)
         columns = {name: values[order] if len(values) else values for name, values in columns.items()}
         tie = tie[order]
     until, none = columns.pop("until"), np.zeros(0, np.uint8)
@@ -304,7 +303,7 @@ def _rank_ties(
     tie = np.zeros(len(valid), np.int32)
     if not len(places):
         return tie
-    order = np.lexsort((store.event_ids(row[places]), known_at[places], valid[places]))
+    order = np.lexsort((store.rank_event_ids(row[places]), known_at[places], valid[places]))
     tie[places[order]] = _rank_runs(known_at[places][order], valid[places][order])
     return tie
 

@@ -132,16 +132,18 @@ class Store:
             ids.append(np.array([row[0].encode() for row in rows], dtype=f"S{ID_BYTES}"))
         return Codes(*ids)
 
-    def event_ids(self, rows: NDArray[np.int64]) -> NDArray[np.bytes_]:
-        """Return the ids of the events at some places of the file, in the order of `rows`."""
+    def rank_event_ids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each event's id among theirs, by its bytes, of the events at some places of the file."""
+        import pyarrow.compute as pc
+
         self.connection.register("wanted", {"place": rows, "number": np.arange(len(rows))})
-        ids = self.connection.execute(
+        ids = self.connection.sql(
             "SELECT event_id FROM wanted JOIN read_parquet(?, file_row_number = true) ON file_row_number = place "
             "ORDER BY number",
-            [str(self.tables / "events.parquet")],
-        ).fetchall()
+            params=[str(self.tables / "events.parquet")],
+        ).to_arrow_table()
         self.connection.unregister("wanted")
-        return np.array([row[0].encode() for row in ids])
+        return np.asarray(pc.rank(ids["event_id"], tiebreaker="dense")).astype(np.int64)
 
     def _make_code_table(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
         self.connection.execute(

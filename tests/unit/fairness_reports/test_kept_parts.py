@@ -18,7 +18,14 @@ from fairness_reports.audit.kept_parts import KeptParts, digest_values
 from fairness_reports.audit.run_findings import Audited, gather_run, measure_run
 
 MADE_AT = datetime(2026, 9, 28, tzinfo=UTC)
-MEASURES = ("measure_everyone", "measure_characteristic", "measure_pairs", "measure_used_lists", "measure_whole_order")
+MEASURES = (
+    "measure_everyone",
+    "measure_characteristic",
+    "measure_sight_of_groups",
+    "measure_pairs",
+    "measure_used_lists",
+    "measure_whole_order",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,6 +100,19 @@ def test_whoever_or_whatever_changed_is_measured_again_as_if_nothing_was_kept(
     assert "measure_used_lists" not in measured, "past lists are of the same people and models"
     assert {"measure_everyone", "measure_characteristic", "measure_whole_order"} <= set(measured)
     assert as_written(kept) == as_written(measure_run(other, MADE_AT))
+
+
+def test_a_feature_that_looks_back_otherwise_changes_what_was_seen_alone(
+    audited: Audited, earlier: Path, measured: list[str]
+) -> None:
+    seen = {service: share * 0.5 for service, share in audited.people.seen.items()}
+    assert seen
+    other = replace(audited, people=replace(audited.people, seen=seen))
+    document = measure_run(other, MADE_AT, KeptParts.of(earlier, "as now"))
+    assert measured == ["measure_sight_of_groups"]
+    overall = [row["estimate"] for row in document["findings"] if row["measure"] == "seen"]
+    before = json.loads((earlier / "r1" / "findings.json").read_text())["findings"]
+    assert overall == pytest.approx([row["estimate"] / 2 for row in before if row["measure"] == "seen"])
 
 
 def test_nothing_stands_under_other_code_or_of_findings_that_were_changed(audited: Audited, earlier: Path) -> None:

@@ -124,6 +124,14 @@ def wrong_changes_page() -> str:
     return _fill_part(page, "mutation", mutation_table())
 
 
+def savvi_page() -> str:
+    """Return the page about SAVVI with its stages, words and entities as `sooner publish savvi` exports them."""
+    from savvi_tables import savvi_tables
+
+    page = (FOLDER / "explanation" / "savvi.md").read_text(encoding="utf-8")
+    return _fill_part(page, "savvi", savvi_tables())
+
+
 def _fill_part(page: str, part: str, text: str) -> str:
     """Return a page with `text` between the two marks of a part that is made."""
     before, opening, rest = page.partition(f"<!-- {part}: made by `make docs` -->")
@@ -144,6 +152,7 @@ def pages() -> Mapping[str, str]:
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),
         "explanation/house.md": house_page(),
+        "explanation/savvi.md": savvi_page(),
         "explanation/wrong-changes.md": wrong_changes_page(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
         **{f"reference/files/{name}.md": NOTICE + file_reference(name) for name in FILES},

@@ -294,6 +294,22 @@ def publish_register(invocation: Invocation) -> None:
     )
 
 
+@publish_verbs.add("savvi", under="look", example="sooner publish savvi", locks=True)
+def publish_savvi(invocation: Invocation) -> None:
+    """Write SAVVI's logical model with our tables, programmes and register beside it: `published/savvi/`, JSON and CSV.
+
+    From what is released, the register and public.toml; no row of a person is read. `publish site` takes it along.
+    """
+    from fairness_reports.residents.savvi_model import publish_savvi
+
+    folder, entities = publish_savvi(invocation)
+    invocation.report(
+        {"folder": str(folder), "entities": entities},
+        f"{entities} entities of SAVVI's model are in {folder}/. Next: `sooner publish site`, which takes them into"
+        " data/savvi/.",
+    )
+
+
 @publish_verbs.add("site", under="look", example="sooner publish site", locks=True)
 def publish_site(invocation: Invocation) -> None:
     """Write the pages that residents read, of all programmes, as a folder for any web server: `site/`.

@@ -7,6 +7,7 @@ Tables follow the Data Package standard's Table Schema (`schemas/*.table.json`),
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,7 @@ __all__ = [
     "TableContract",
     "check_document",
     "document_names",
+    "read_document_members",
     "read_table_contract",
     "table_names",
 ]
@@ -117,3 +119,15 @@ def check_document(name: str, document: Any) -> None:
             f"a {name} document breaks its contract at {where}: {error.message[:200]}.",
             "Make it again with this version of Sooner.",
         )
+
+
+@cache
+def read_document_members(name: str) -> Mapping[str, str]:
+    """Return what a document contract says of each member of its top level, "" where it says nothing.
+
+    Raises KeyError for an unknown contract.
+    """
+    if name not in document_names():
+        raise KeyError(name)
+    members = _read_schema(f"{name}.schema.json")["properties"]
+    return {member: str(rules.get("description", "")) for member, rules in members.items()}

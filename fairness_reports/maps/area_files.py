@@ -6,7 +6,7 @@ import csv
 import io
 import sqlite3
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,10 +18,10 @@ __all__ = ["Row", "write_csv", "write_geojson", "write_geopackage"]
 Row = Mapping[str, str | float | int | None]
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows with a header; what is not shown is empty."""
+def write_csv(path: Path, rows: Sequence[Row], columns: Iterable[str] = ()) -> None:
+    """Write rows with a header, of `columns` or else of the first row's; what is not shown is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(columns or rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -18,9 +18,9 @@ from charter.errors import DataError
 from fairness_reports.maps.area_files import Row, write_csv
 from fairness_reports.maps.need import MODE, expires_on
 
-__all__ = ["describe_set", "write_catalogue", "write_datasets"]
+__all__ = ["LICENCE", "describe_set", "write_catalogue", "write_datasets"]
 
-_LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
+LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _FILES = (
     ("map.csv", "text/csv", "Figures by area"),
     ("map.geojson", "application/geo+json", "Figures with boundaries"),
@@ -96,7 +96,7 @@ def describe_set(council: Council, words: Mapping[str, Any], files: Sequence[tup
         "publisher": {"@type": "org:Organization", "name": council.name},
         "contactPoint": {"@type": "vcard:Contact", "fn": council.name, "hasEmail": f"mailto:{council.contact}"},
         "accessLevel": "public",
-        "license": _LICENCE,
+        "license": LICENCE,
         "distribution": [
             {"@type": "dcat:Distribution", "title": title, "downloadURL": name, "mediaType": kind}
             for name, kind, title in files

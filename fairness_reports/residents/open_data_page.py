@@ -15,6 +15,7 @@ from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from fairness_reports.maps.open_data import write_datasets
 from fairness_reports.residents.public_counts import COUNTS, read_index
+from fairness_reports.residents.savvi_model import SAVVI
 
 __all__ = ["copy_open_data", "describe_open_data"]
 
@@ -23,8 +24,9 @@ def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]
     """Return the sets of data with their files, and each request with its answer; `records` are those of the site."""
     return {
         "days": INFORMATION_DAYS,
-        "maps": [_describe_map(folder) for folder in _list_maps(invocation)],
-        "catalogue": bool(_list_maps(invocation)) or (_find_counts(invocation) / "data.json").exists(),
+        "sets": [_describe_set(name, folder) for name, folder in _list_sets(invocation)],
+        "maps": [_describe_set(name, folder) for name, folder in _list_maps(invocation)],
+        "catalogue": bool(_list_sets(invocation)) or (_find_counts(invocation) / "data.json").exists(),
         "records": [{**record, "csv": _find_csv(record)} for record in records if not record["hidden"]],
         "counts": [_describe_counts(row) for row in read_index(invocation).get("tables", ())],
         "requests": [_describe_request(row, invocation.today) for row in invocation.public.data_requests],
@@ -33,8 +35,8 @@ def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]
 
 def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], site: Path) -> None:
     """Copy the files of every set into `data/` of the site."""
-    for folder in _list_maps(invocation):
-        shutil.copytree(folder, site / "data" / folder.parent.name)
+    for name, folder in _list_sets(invocation):
+        shutil.copytree(folder, site / "data" / name)
     if read_index(invocation):
         shutil.copytree(_find_counts(invocation), site / "data" / COUNTS)
     for record in records:
@@ -67,19 +69,24 @@ def _write_catalogue(invocation: Invocation, data: Path) -> None:
         write_datasets(data / "data.json", datasets)
 
 
-def _list_maps(invocation: Invocation) -> list[Path]:
-    """Return the folder of each public map that has a catalogue."""
-    return sorted(path.parent for path in invocation.workspace.maps.glob("*/public/data.json"))
+def _list_sets(invocation: Invocation) -> list[tuple[str, Path]]:
+    """Return the folder of each set that has a catalogue of its own, by what it is called below `data/`."""
+    model = invocation.workspace.root / "published" / SAVVI
+    return [*_list_maps(invocation), *([(SAVVI, model)] if model.exists() else ())]
 
 
-def _describe_map(folder: Path) -> dict[str, Any]:
+def _list_maps(invocation: Invocation) -> list[tuple[str, Path]]:
+    folders = sorted(path.parent for path in invocation.workspace.maps.glob("*/public/data.json"))
+    return [(folder.parent.name, folder) for folder in folders]
+
+
+def _describe_set(name: str, folder: Path) -> dict[str, Any]:
     (dataset,) = read_json(folder / "data.json")["dataset"]
-    topic = folder.parent.name
-    files = [{"link": f"data/{topic}/{row['downloadURL']}", "title": row["title"]} for row in dataset["distribution"]]
+    files = [{"link": f"data/{name}/{row['downloadURL']}", "title": row["title"]} for row in dataset["distribution"]]
     return {
         "title": dataset["title"],
         "words": dataset["description"],
-        "files": [*files, {"link": f"data/{topic}/data.json", "title": "Catalogue (DCAT)"}],
+        "files": [*files, {"link": f"data/{name}/data.json", "title": "Catalogue (DCAT)"}],
     }
 
 

@@ -30,7 +30,7 @@ from fairness_reports.audit.population.issued_lists import NOT_LISTED
 from fairness_reports.disclosure.ledger import PUBLIC, Earlier, Ledger
 from fairness_reports.disclosure.tables import CountTable, Dimension, Period
 from fairness_reports.maps.area_files import write_csv
-from fairness_reports.maps.open_data import describe_set, write_datasets
+from fairness_reports.maps.open_data import LICENCE, describe_set, write_datasets
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 from fairness_reports.residents.use_words import name_entities
 
@@ -41,8 +41,6 @@ COUNTS = "counts"
 
 _MODE = "ten"
 """Also the exact number of places on all lists is public: nought is hidden, so no quarter's few say which team's."""
-
-_LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def publish_counts(invocation: Invocation) -> tuple[Path, int]:
     index = {
         "schema_version": SCHEMA_VERSION,
         "council": invocation.council.name,
-        "licence": _LICENCE,
+        "licence": LICENCE,
         "made_up": any(bool(use.bundle.get("synthetic")) for use in uses),
         "tables": [_describe_entry(document) for document in documents],
     }

@@ -135,27 +135,27 @@ class EdgeSums:
     def explain(self, rows: _Real) -> _Real:
         """Return what each feature adds to each row's margin, (n, features)."""
         step = max(1, _AT_ONCE // self.factors.size)
-        explained = np.zeros((len(rows), self.features))
+        result = np.zeros((len(rows), self.features))
         for first in range(0, len(rows), step):
             some = slice(first, first + step)
             each = self.add_edges(_go_left(self.tests, rows[some]))
-            explained[some] = _sum_places(self._places, each, self.features)
-        return explained
+            result[some] = _sum_places(self._places, each, self.features)
+        return result
 
     def add_edges(self, left: _Bits) -> _Real:
         """Return what each edge adds to its feature, (n, edges), for rows that go `left` (n, splits) or not."""
-        passed = left.take(self.edges.split, axis=1) != self.edges.right
-        passed[:, 0] = True
+        inside = left.take(self.edges.split, axis=1) != self.edges.right
+        inside[:, 0] = True
         for again in self.again:
-            passed[:, again] &= passed.take(self.edges.above[again], axis=1)
-        state = self._triples + passed
-        state += passed.take(self.edges.above, axis=1)
+            inside[:, again] &= inside.take(self.edges.above[again], axis=1)
+        state = self._triples + inside
+        state += inside.take(self.edges.above, axis=1)
         product, terms = self._find_room(len(left))
         # Clipped, which nothing is here, what is taken is written where it belongs and not copied once more.
         self.factors.take(state, axis=0, out=product, mode="clip")
         self.terms.take(state, axis=0, out=terms, mode="clip")
-        summed: _Real = np.einsum("neq,neq->ne", self._sum_below(product), terms)
-        return summed
+        total: _Real = np.einsum("neq,neq->ne", self._sum_below(product), terms)
+        return total
 
     def _sum_below(self, product: _Real) -> _Real:
         """Return the sum of P over the leaves below each edge, (n, edges, points), made in place of the factors."""
@@ -212,10 +212,10 @@ class Tables:
         for way in ways:
             each = sums.add_edges((way >> (_BITS - 1 - bit_of) & 1 == 1)[None, :])
             added[:, way[0]] = np.bincount(slot, weights=each[0], minlength=trees * _BITS).reshape(trees, _BITS)
-        padded = np.full(trees * _BITS, -1)
-        padded[at] = np.arange(len(at))
-        features = np.where(padded >= 0, tests.feature[padded], 0)
-        return cls(_pad_tests(tests, padded, at), added.reshape(-1, _BITS), features, sums.features)
+        source = np.full(trees * _BITS, -1)
+        source[at] = np.arange(len(at))
+        features = np.where(source >= 0, tests.feature[source], 0)
+        return cls(_pad_tests(tests, source, at), added.reshape(-1, _BITS), features, sums.features)
 
     def explain(self, rows: _Real) -> _Real:
         """Return what each feature adds to each row's margin, (n, features)."""
@@ -241,16 +241,16 @@ class RowExplainer:
         """
         header, *trees = text.partition("end of trees")[0].split("\nTree=")
         documents = [_read_fields(tree) for tree in trees]
-        grown = [tree for tree in documents if tree.get("split_feature")]
+        with_splits = [tree for tree in documents if tree.get("split_feature")]
         if "average_output" in header.split() or _read_fields(header).get("num_tree_per_iteration") != "1":
             return None
-        if not grown or any(tree.get("is_linear") == "1" for tree in documents):
+        if not with_splits or any(tree.get("is_linear") == "1" for tree in documents):
             return None
-        tests, splits = _read_tests(grown), _read_splits(grown)
+        tests, splits = _read_tests(with_splits), _read_splits(with_splits)
         if min(splits.through.min(), splits.leaf_count.min()) <= 0:
             return None
         sums = EdgeSums.make(tests, splits, features)
-        small = np.diff(splits.roots, append=len(splits.left)).max() <= _BITS and len(grown) <= _MOST_TABLES
+        small = np.diff(splits.roots, append=len(splits.left)).max() <= _BITS and len(with_splits) <= _MOST_TABLES
         return cls(Tables.make(sums, splits.roots) if small else sums, sum(map(_compute_base, documents)))
 
     def explain(self, rows: NDArray[np.float32]) -> tuple[_Real, _Real]:
@@ -262,8 +262,8 @@ def _sum_places(places: _Whole, each: _Real, features: int) -> _Real:
     """Return `each` (n, places) summed by row and by the feature of each place, (n, features)."""
     rows = len(each)
     at = places if rows == 1 else (places + features * np.arange(rows)[:, None]).ravel()
-    summed = np.bincount(at, weights=each.ravel(), minlength=features * rows)
-    return np.asarray(summed, dtype=np.float64).reshape(rows, features)
+    total = np.bincount(at, weights=each.ravel(), minlength=features * rows)
+    return np.asarray(total, dtype=np.float64).reshape(rows, features)
 
 
 def _go_left(tests: Tests, rows: _Real) -> _Bits:
@@ -310,13 +310,13 @@ def _read_tests(trees: Sequence[Mapping[str, str]]) -> Tests:
     return Tests(_join(trees, "split_feature").astype(np.int64), threshold, missing_left, by_zero, by_category)
 
 
-def _pad_tests(tests: Tests, padded: _Whole, at: _Whole) -> Tests:
-    """Return the tests at their places among `padded` (-1 for none, which nobody goes left by)."""
-    here = padded >= 0
+def _pad_tests(tests: Tests, source: _Whole, at: _Whole) -> Tests:
+    """Return the tests at their places among `source` (-1 for none, which nobody goes left by)."""
+    here = source >= 0
     return Tests(
-        np.where(here, tests.feature[padded], 0),
-        np.where(here, tests.threshold[padded], -np.inf),
-        here & tests.missing_left[padded],
+        np.where(here, tests.feature[source], 0),
+        np.where(here, tests.threshold[source], -np.inf),
+        here & tests.missing_left[source],
         at[tests.by_zero],
         tuple((int(at[split]), goes_left) for split, goes_left in tests.by_category),
     )
@@ -385,8 +385,8 @@ def _weigh_edges(edges: Edges, points: int) -> tuple[_Real, _Real]:
     """Return `factors` and `terms` of `EdgeSums`, exact for paths that read twice as many features as `points`."""
     at, weights = leggauss(points)
     t, weights = (at + 1) / 2, weights / 2
-    passed = np.array([[False, False], [False, True], [True, True]], dtype=np.float64)
-    own, above = passed[:, :1], passed[:, 1:]
+    inside = np.array([[False, False], [False, True], [True, True]], dtype=np.float64)
+    own, above = inside[:, :1], inside[:, 1:]
     z_own, z_above = edges.share[:, None, None], edges.share[edges.above][:, None, None]
     f_own, f_above = z_own * (1 - t) + own * t, z_above * (1 - t) + above * t
     # Nothing stands above a feature's first edge: its factor is 1, and it adds nothing.

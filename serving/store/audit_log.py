@@ -15,7 +15,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Engine, Row, Select, and_, func, insert, or_, select, union
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+)
 
 from charter.errors import DataError
 from charter.vault.anchors import Anchors
@@ -30,6 +44,8 @@ __all__ = ["Act", "AuditLog", "find_monday"]
 
 _ANCHOR_EVERY = 100
 _DETAIL = list(Entry.__dataclass_fields__).index("detail")
+_ADD_ENTRY = insert(audit)
+_SEALED = list(Referral.__dataclass_fields__).index("sealed")
 _LOG = logging.getLogger("sooner.log")
 
 
@@ -57,7 +73,7 @@ class Act:
             self.last, self.chain, LoggedAct(actor, role, action, subject, purpose, detail or {}), key=self.key
         )
         row = {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
-        self.connection.execute(insert(audit), row)
+        self.connection.execute(_ADD_ENTRY, row)
         if self.key and entry.number % _ANCHOR_EVERY == 1:
             _anchor(self.connection, entry, self.key)
         self.last = entry
@@ -112,6 +128,29 @@ def _select_kin(families: frozenset[str]) -> CompoundSelect[Any]:
     return union(by_person, by_household)
 
 
+def _select_conflicts() -> Select[Any]:
+    """Select how many people declared a conflict about each of `referrals`, on it or on a list of the same people."""
+    declared, listed = members.alias("declared"), members.alias("listed")
+    said = audit.c.action == "conflict.declared"
+    wanted: BindParameter[Any] = bindparam("referrals", expanding=True)
+    here = select(audit.c.subject.label("referral"), audit.c.actor).where(said, audit.c.subject.in_(wanted))
+    elsewhere = (
+        select(listed.c.referral, audit.c.actor)
+        .join(declared, declared.c.referral == audit.c.subject)
+        .join(listed, listed.c.person == declared.c.person)
+        .where(said, listed.c.referral.in_(wanted))
+    )
+    both = here.union(elsewhere).subquery()
+    return select(both.c.referral, func.count()).group_by(both.c.referral)
+
+
+# What every page asks is made once: to make it takes as long as to ask it.
+_CONFLICTS = _select_conflicts()
+_DECLARED = select(audit.c.subject).where(
+    audit.c.action == "conflict.declared", audit.c.actor == bindparam("actor")
+)  # fmt: skip
+
+
 def _anchor_outside(anchors: Anchors, last: Entry) -> None:
     """Anchor what was committed; what can't be written now is covered by the next line, and never undoes the act."""
     try:
@@ -128,9 +167,10 @@ class AuditLog:
     """
 
     def _read_referral(self, row: Row[Any]) -> Referral:
-        values = dict(row._mapping)
-        sealed = self._seals.unseal_bytes(name_record(values["id"]), values["sealed"])
-        return Referral(**{**values, "sealed": sealed})
+        # By position, the columns being the fields in their order: a page reads a list's sixty.
+        sealed = self._seals.unseal_bytes(name_record(row[0]), row[_SEALED])
+        values: tuple[Any, ...] = (*row[:_SEALED], sealed, *row[_SEALED + 1 :])
+        return Referral(*values)
 
     def __init__(
         self, engine: Engine, *, chain: str = "worker", key: bytes = b"", anchors: Anchors | None = None
@@ -188,9 +228,8 @@ class AuditLog:
 
         A conflict of interest is about people: it follows each of them to another list, programme or household.
         """
-        declared = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
         with begin_reading(self._engine) as connection:
-            families = frozenset(connection.execute(declared).scalars())
+            families = frozenset(connection.execute(_DECLARED, {"actor": identity.user}).scalars())
             if not families:
                 return families
             return families | {row[0] for row in connection.execute(_select_kin(families))}
@@ -303,21 +342,9 @@ class AuditLog:
 
     def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
         """Return how many reviewers said that they know the family, by referral, wherever they said it."""
-        declared, listed = members.alias("declared"), members.alias("listed")
-        said = audit.c.action == "conflict.declared"
-        here = select(audit.c.subject.label("referral"), audit.c.actor).where(
-            said, audit.c.subject.in_(list(referral_ids))
-        )
-        elsewhere = (
-            select(listed.c.referral, audit.c.actor)
-            .join(declared, declared.c.referral == audit.c.subject)
-            .join(listed, listed.c.person == declared.c.person)
-            .where(said, listed.c.referral.in_(list(referral_ids)))
-        )
-        both = here.union(elsewhere).subquery()
-        query = select(both.c.referral, func.count()).group_by(both.c.referral)
         with begin_reading(self._engine) as connection:
-            return {row.referral: int(row[1]) for row in connection.execute(query)}
+            rows = connection.execute(_CONFLICTS, {"referrals": list(referral_ids)})
+            return {row.referral: int(row[1]) for row in rows}
 
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""

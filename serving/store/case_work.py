@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
@@ -38,6 +38,27 @@ class Opening:
 
     role: str
     at: str
+
+
+# What every page asks is made once: to make it takes as long as to ask it.
+_TAKEN_BACK = (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version)
+_STANDING = (
+    select(decisions)
+    .outerjoin(undone, _TAKEN_BACK)
+    .where(decisions.c.referral.in_(bindparam("referrals", expanding=True)), undone.c.referral.is_(None))
+    .order_by(decisions.c.id)
+)
+_RETURNED = (
+    select(referrals)
+    .join(decisions, (decisions.c.referral == referrals.c.id) & (decisions.c.until.is_not(None)))
+    .outerjoin(undone, _TAKEN_BACK)
+    .where(
+        referrals.c.programme == bindparam("programme"), referrals.c.team == bindparam("team"),
+        referrals.c.list != bindparam("list"), referrals.c.status == "deferred", referrals.c.removed == "",
+        undone.c.referral.is_(None), decisions.c.until <= bindparam("today"),
+    )
+    .order_by(decisions.c.until, referrals.c.id)
+)  # fmt: skip
 
 
 class CaseWork(AuditLog):
@@ -176,30 +197,14 @@ class CaseWork(AuditLog):
 
     def _standing(self, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
         """Return the decisions on some cases that were not taken back, oldest first."""
-        wanted = (
-            select(decisions)
-            .outerjoin(undone, (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version))
-            .where(decisions.c.referral.in_(list(referral_ids)), undone.c.referral.is_(None))
-            .order_by(decisions.c.id)
-        )
         with begin_reading(self._engine) as connection:
-            return connection.execute(wanted).all()
+            return connection.execute(_STANDING, {"referrals": list(referral_ids)}).all()
 
     def returned(self, programme: str, team: str, list_id: str, today: str) -> list[Referral]:
         """Return a team's deferred cases of other lists whose day has come, oldest day first."""
-        wanted = (
-            select(referrals)
-            .join(decisions, (decisions.c.referral == referrals.c.id) & (decisions.c.until.is_not(None)))
-            .outerjoin(undone, (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version))
-            .where(
-                referrals.c.programme == programme, referrals.c.team == team, referrals.c.list != list_id,
-                referrals.c.status == "deferred", referrals.c.removed == "", undone.c.referral.is_(None),
-                decisions.c.until <= today,
-            )
-            .order_by(decisions.c.until, referrals.c.id)
-        )  # fmt: skip
+        values = {"programme": programme, "team": team, "list": list_id, "today": today}
         with begin_reading(self._engine) as connection:
-            rows = [self._read_referral(row) for row in connection.execute(wanted).all()]
+            rows = [self._read_referral(row) for row in connection.execute(_RETURNED, values).all()]
         due = self.due_days([referral.id for referral in rows])
         unique = {referral.id: referral for referral in rows if due.get(referral.id, "9") <= today}
         return list(unique.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, delete, func, insert, select, update
 
 from charter.acts import SYSTEM
 from serving.identity import Identity
@@ -19,6 +19,36 @@ from serving.store.sealing_at_rest import name_record
 from serving.store.tables import BELOW, lists, members, papers, referrals
 
 __all__ = ["Lists", "read_header"]
+
+# What every page asks is made once: to make it takes as long as to ask it.
+_OF_PROGRAMME: BindParameter[Any] = bindparam("programme")
+_ONE_LIST = select(lists).where(lists.c.programme == _OF_PROGRAMME, lists.c.id == bindparam("list"))
+_EVERY_LIST = select(lists).where(lists.c.programme == _OF_PROGRAMME).order_by(lists.c.as_of.desc(), lists.c.id)
+_TEAMS_LISTS = _EVERY_LIST.where(lists.c.team == bindparam("team"))
+_RUNNING_ELSEWHERE = (
+    select(lists)
+    .where(lists.c.programme != _OF_PROGRAMME, lists.c.expires_at > bindparam("moment"))
+    .order_by(lists.c.programme, lists.c.id)
+)
+_OF_LIST = (
+    select(referrals)
+    .where(referrals.c.programme == _OF_PROGRAMME, referrals.c.list == bindparam("list"))
+    .order_by(referrals.c.rank)
+)
+_LISTED, _BELOW_LINE = _OF_LIST.where(referrals.c.status != BELOW), _OF_LIST.where(referrals.c.status == BELOW)
+_ONE_REFERRAL = select(referrals).where(referrals.c.id == bindparam("referral"), referrals.c.status != BELOW)
+_MOVED_HERE = (
+    select(referrals)
+    .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
+    .where(
+        referrals.c.programme == _OF_PROGRAMME,
+        referrals.c.team == bindparam("team"),
+        lists.c.team != bindparam("team"),
+        lists.c.expires_at > bindparam("moment"),
+        referrals.c.status != BELOW,
+    )
+    .order_by(referrals.c.list, referrals.c.rank)
+)
 
 
 class Lists(Outbox):
@@ -72,17 +102,13 @@ class Lists(Outbox):
 
     @staticmethod
     def _list_row(connection: Connection, programme: str, list_id: str) -> Row[Any] | None:
-        return connection.execute(
-            select(lists).where(lists.c.programme == programme, lists.c.id == list_id)
-        ).one_or_none()
+        return connection.execute(_ONE_LIST, {"programme": programme, "list": list_id}).one_or_none()
 
     def lists(self, programme: str, team: str | None = None) -> list[IssuedList]:
         """Return the issued lists of a programme (of one team), newest first."""
-        query = select(lists).where(lists.c.programme == programme)
-        if team is not None:
-            query = query.where(lists.c.team == team)
+        query, values = (_EVERY_LIST, {}) if team is None else (_TEAMS_LISTS, {"team": team})
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(lists.c.as_of.desc(), lists.c.id)).all()
+            rows = connection.execute(query, {"programme": programme, **values}).all()
         return [read_header(row) for row in rows]
 
     def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
@@ -110,14 +136,13 @@ class Lists(Outbox):
 
     def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
         """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
-        query = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(lists.c.programme, lists.c.id)).all()
+            rows = connection.execute(_RUNNING_ELSEWHERE, {"programme": programme, "moment": moment}).all()
         return [read_header(row) for row in rows]
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
         """Return the referrals of a list in their order, those removed since among them."""
-        return self._read_list(programme, list_id, referrals.c.status != BELOW)
+        return self._read_list(programme, list_id, _LISTED)
 
     def worked(self, header: IssuedList, moment: str) -> list[Referral]:
         """Return what a list's team works on at `moment`: its own in their order, then what other teams moved to it.
@@ -125,19 +150,9 @@ class Lists(Outbox):
         What the team moved to another is there no more; what was moved here stays until its own list ends.
         """
         issued = self.referrals(header.programme, header.id)
-        query = (
-            select(referrals)
-            .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
-            .where(
-                referrals.c.programme == header.programme,
-                referrals.c.team == header.team,
-                lists.c.team != header.team,
-                lists.c.expires_at > moment,
-                referrals.c.status != BELOW,
-            )
-        )
+        values = {"programme": header.programme, "team": header.team, "moment": moment}
         with begin_reading(self._engine) as connection:
-            moved = connection.execute(query.order_by(referrals.c.list, referrals.c.rank)).all()
+            moved = connection.execute(_MOVED_HERE, values).all()
         still_here = [referral for referral in issued if referral.team == header.team]
         return still_here + [self._read_referral(row) for row in moved]
 
@@ -173,18 +188,17 @@ class Lists(Outbox):
 
     def below(self, programme: str, list_id: str) -> list[Referral]:
         """Return what was kept of households just below the line of a list, for a second look alone."""
-        return self._read_list(programme, list_id, referrals.c.status == BELOW)
+        return self._read_list(programme, list_id, _BELOW_LINE)
 
-    def _read_list(self, programme: str, list_id: str, condition: ColumnElement[bool]) -> list[Referral]:
-        query = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, condition)
+    def _read_list(self, programme: str, list_id: str, query: Select[Any]) -> list[Referral]:
         with begin_reading(self._engine) as connection:
-            return [self._read_referral(row) for row in connection.execute(query.order_by(referrals.c.rank))]
+            rows = connection.execute(query, {"programme": programme, "list": list_id})
+            return [self._read_referral(row) for row in rows]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
         with begin_reading(self._engine) as connection:
-            query = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_ONE_REFERRAL, {"referral": referral_id}).one_or_none()
         return self._read_referral(row) if row is not None else None
 
     def referrals_of(self, programme: str, person: str) -> list[Referral]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
@@ -23,6 +23,10 @@ from serving.store.tables import audit
 __all__ = ["StandingCover", "TeamCover"]
 
 _SET, _ENDED = "cover.set", "cover.ended"
+_COVERS = select(audit.c.chain, audit.c.number, audit.c.action, audit.c.subject, audit.c.detail).where(
+    audit.c.subject.in_(bindparam("teams", expanding=True)), audit.c.action.in_((_SET, _ENDED))
+)
+"""Made once: every request asks it."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,8 @@ class TeamCover(AuditLog):
 
     def covers(self, teams: Collection[str], today: date) -> Sequence[StandingCover]:
         """Return what stands of the cover of some teams, today or later, in the order of its days."""
-        query = select(audit.c.chain, audit.c.number, audit.c.action, audit.c.subject, audit.c.detail).where(
-            audit.c.subject.in_(sorted(teams)), audit.c.action.in_((_SET, _ENDED))
-        )
         with begin_reading(self._engine) as connection:
-            rows = [(row, json.loads(row.detail)) for row in connection.execute(query)]
+            rows = [(row, json.loads(row.detail)) for row in connection.execute(_COVERS, {"teams": sorted(teams)})]
         ended = {detail["cover"] for row, detail in rows if row.action == _ENDED}
         covers = [
             StandingCover(name, row.subject, detail["by"], date.fromisoformat(detail["start"]), end)

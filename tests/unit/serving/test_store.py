@@ -18,7 +18,7 @@ from serving.identity import Identity
 from serving.ranking.sealed_record import digest_record
 from serving.store.connection import begin_writing, find_database_url, migrate_database, open_engine
 from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, write_moment
-from serving.store.tables import audit, decisions, lists, metadata
+from serving.store.tables import audit, decisions, lists, metadata, referrals
 from tests.unit.serving.conftest import ROOT, World
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
@@ -66,6 +66,11 @@ def test_a_decision_moves_the_referral_on(engine: Engine) -> None:
     assert (stored.status, stored.version) == ("taken_up", 2)
     assert store.decisions("r0") == [decision]
     assert decision.offered_at == decision.decided_at
+
+
+def test_the_columns_of_referrals_are_the_fields_in_their_order() -> None:
+    """Rows become referrals by position."""
+    assert tuple(referrals.c.keys()) == tuple(Referral.__dataclass_fields__)
 
 
 def test_a_decision_on_an_old_version_is_a_conflict(engine: Engine) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +15,30 @@ import httpx
 import pytest
 
 from serving.web.supervisor import HUNG, STOPPING
+from tests.conftest import ROOT
 from tests.unit.serving.served import Served, serving
 from tests.waiting import PATIENCE
+
+_LOAD = """
+import gc, sys
+from serving.web.supervisor import load_service
+load_service()
+heavy = ("pandas", "sklearn", "pyarrow", "matplotlib", "aiohttp")
+print([name for name in heavy if name in sys.modules], gc.isenabled(), gc.get_freeze_count() > 10_000)
+import _bentoml_impl.server.proxy as proxy
+print(proxy.aiohttp.ClientTimeout.__name__, sys.modules["aiohttp"].ClientTimeout is proxy.aiohttp.ClientTimeout)
+"""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc to know the workers")
 
 BEGINS = 3.0
 """Seconds of processor time within which a worker must answer; measured 0.5."""
+
+
+def test_what_a_start_loads_is_what_it_uses_and_the_rest_comes_when_it_is_asked_for() -> None:
+    """Nor does the collector look through it: not while it is loaded, and not in a worker after."""
+    ran = subprocess.run([sys.executable, "-c", _LOAD], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["[] True True", "ClientTimeout True"]
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 
 map/food/areas.geojson    WGS 84; `code`, `name`, `msoa` (or ONS's LSOA21CD, LSOA21NM, MSOA21CD) of each small area
 map/food/counts.csv       area, quarter, households, in_need, reached: households and never people's rows
-map/food/hubs.csv         hub, longitude, latitude, hours, state (open or planned)
+map/food/hubs.csv         hub, longitude, latitude, hours, state (open or planned); counted_by may be there too
 map/food/partners.csv     hub, week (its Monday) or quarter, parcels, turned_away: what hubs count of their own work
                           (may be missing); weeks are added up, because a week's few could be told apart
 """
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.files import read_json
+from charter.contracts.hub_counts import HubCount, read_hub_counts, read_rows, read_whole_number
 from charter.errors import DataError
 
 __all__ = [
@@ -90,17 +89,6 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class HubCount:
-    """What a hub counts of its own work in a quarter; `weeks` it sent of it, 0 where it sent the quarter as a whole."""
-
-    hub: str
-    quarter: str
-    parcels: int
-    turned_away: int
-    weeks: int = 0
-
-
-@dataclass(frozen=True)
 class QuarterCounts:
     """One quarter's households by area, in the order of the ground: all, in need, and of those reached."""
 
@@ -144,8 +132,11 @@ def read_ground(path: Path) -> Ground:
 def read_counts(path: Path, ground: Ground) -> list[QuarterCounts]:
     """Read counts by area, oldest quarter first. Raises DataError for a row that is no count of an area of the map."""
     quarters: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
-    for number, row in enumerate(_read_rows(path), start=2):
-        homes, need, reach = (_read_number(row, name, path, number) for name in ("households", "in_need", "reached"))
+    for number, row in enumerate(read_rows(path), start=2):
+        homes, need, reach = (
+            read_whole_number(row, name, f"line {number} of {path.name}")
+            for name in ("households", "in_need", "reached")
+        )
         if row.get("area") not in ground.codes or not 0 <= reach <= need <= homes or not row.get("quarter"):
             raise DataError(
                 f"line {number} of {path.name} is of no area of the map, or counts more reached than in need, or more "
@@ -165,7 +156,7 @@ def read_counts(path: Path, ground: Ground) -> list[QuarterCounts]:
 def read_hubs(path: Path) -> list[Hub]:
     """Read hubs. Raises DataError where none is open: need is not shown without help nearby."""
     hubs = []
-    for number, row in enumerate(_read_rows(path), start=2):
+    for number, row in enumerate(read_rows(path), start=2):
         try:
             place = float(row["longitude"]), float(row["latitude"])
             hubs.append(Hub(row["hub"], place, row["hours"], {"open": False, "planned": True}[row["state"]]))
@@ -183,43 +174,8 @@ def read_hubs(path: Path) -> list[Hub]:
 
 
 def read_partners(path: Path, hubs: Sequence[Hub]) -> list[HubCount]:
-    """Read what hubs count of their own work, added up by quarter; nothing where there is no file.
-
-    A week belongs to the quarter that its Monday is in. Raises DataError for another hub's row, a week that is none,
-    and what was counted already.
-    """
-    names = {hub.name for hub in hubs}
-    counts: dict[tuple[str, str], HubCount] = {}
-    weeks: set[tuple[str, str]] = set()
-    for number, row in enumerate(_read_rows(path) if path.exists() else (), start=2):
-        parcels, away = (_read_number(row, name, path, number) for name in ("parcels", "turned_away"))
-        hub, week = row.get("hub") or "", row.get("week") or ""
-        quarter = _find_quarter(week, path, number) if week else row.get("quarter") or ""
-        if hub not in names or not quarter:
-            raise DataError(f"line {number} of {path.name} is of no hub of hubs.csv.", "Name the hub as it is there.")
-        mixed = (hub, quarter) in counts and bool(week) != bool(counts[hub, quarter].weeks)
-        if (hub, week) in weeks or mixed:
-            raise DataError(
-                f"line {number} of {path.name} counts again what an earlier line counts.",
-                "Give each hub one row a week, or its quarters.",
-            )
-        before = counts.get((hub, quarter), HubCount(hub, quarter, 0, 0))
-        if week:
-            weeks.add((hub, week))
-        sums = (before.parcels + parcels, before.turned_away + away, before.weeks + bool(week))
-        counts[hub, quarter] = HubCount(hub, quarter, *sums)
-    return list(counts.values())
-
-
-def _find_quarter(week: str, path: Path, number: int) -> str:
-    """Return the quarter of a week's Monday. Raises DataError for another day, or none."""
-    try:
-        monday = date.fromisoformat(week)
-    except ValueError:
-        monday = None
-    if monday is None or monday.weekday():
-        raise DataError(f"line {number} of {path.name} has no Monday in week.", "Write the week's Monday: 2026-07-06.")
-    return f"{monday.year}-Q{(monday.month + 2) // 3}"
+    """Read what hubs count of their own work, added up by quarter (charter.contracts.hub_counts)."""
+    return read_hub_counts(path, [hub.name for hub in hubs])
 
 
 def _read_feature(feature: Mapping[str, Any]) -> tuple[str, str, str, tuple[Ring, ...]]:
@@ -232,21 +188,6 @@ def _read_feature(feature: Mapping[str, Any]) -> tuple[str, str, str, tuple[Ring
     if any(not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90) for ring in rings for point in ring):
         raise ValueError(code)
     return code, name, msoa, rings
-
-
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            return list(csv.DictReader(handle))
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise DataError(f"{path.name} can't be read.", "Put a CSV file in UTF-8 there.") from error
-
-
-def _read_number(row: Mapping[str, str], name: str, path: Path, number: int) -> int:
-    text = row.get(name) or ""
-    if not (text.isascii() and text.isdigit()):
-        raise DataError(f"line {number} of {path.name} has no whole number in {name}.", "Counts are whole numbers.")
-    return int(text)
 
 
 def _find_middle(ring: Ring) -> tuple[float, float]:

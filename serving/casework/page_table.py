@@ -43,6 +43,7 @@ from serving.casework.panel.session_pages import (
     show_panel_session,
 )
 from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
+from serving.casework.partners.hub_counts_page import has_own_hub, keep_hub_counts, show_hub_counts
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.checked_once import ask_question, has_questions, show_check, show_checks
 from serving.casework.residents.coded_page import open_own_page, show_own_page
@@ -75,6 +76,7 @@ _REVIEWS = Link(
     "Blind review", several="Blind review: {team}", shown=lambda desk, _: desk.settings.blind_review.listed > 0
 )
 _STEP_UPS = Link("Stepped up", shown=lambda desk, _: bool(desk.receivers.told(desk.receivers.step_up.to)))
+_HUB_COUNTS = Link("What your hub counted", shown=has_own_hub)
 _ALL_TEAMS = Link("All your teams", shown=lambda _, identity: len(identity.teams) > 1)
 
 PAGES: tuple[Page, ...] = (
@@ -175,6 +177,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/maps", "map.read", "Maps of need by area", show_area_maps, Link("Maps of need")),
     Page("GET", "/maps/{topic}", "map.read", "A map of need", show_area_map),
     Page("GET", "/maps/{topic}/{file}", "map.read", "A map's figures as a file", send_map_file),
+    Page("GET", "/hub-counts", "map.read", "What your hub counted", show_hub_counts, _HUB_COUNTS),
+    Page("POST", "/hub-counts", "map.read", "Keep what a hub counted in a week", keep_hub_counts),
     Page("GET", "/going-out", "metrics.read", "Going out", show_outbox, Link("Going out")),
     Page("POST", "/going-out", "metrics.read", "Try what waits at once", hurry_message),
     Page("GET", "/requests", "rights.file", "What residents sent", show_forms, Link("What residents sent")),

@@ -54,8 +54,10 @@ def pages(browser: Browser, desk: Desk) -> Iterator[Page]:
         context.close()
 
 
-def answer_from(context: BrowserContext, desk: Desk, pool: ThreadPoolExecutor) -> None:
-    client = pool.submit(signed_in, desk, "demo-resident_desk").result()
+def answer_from(
+    context: BrowserContext, desk: Desk, pool: ThreadPoolExecutor, user: str = "demo-resident_desk"
+) -> None:
+    client = pool.submit(signed_in, desk, user).result()
 
     def answer(route: Route) -> None:
         request = route.request
@@ -63,6 +65,8 @@ def answer_from(context: BrowserContext, desk: Desk, pool: ThreadPoolExecutor) -
         path = request.url.removeprefix(BASE)
         sent = pool.submit(client.send, request.method, path, content=request.post_data_buffer, headers=headers)
         told = sent.result()
+        if told.status_code == 303:  # A browser goes past the route to where it is sent on.
+            told = pool.submit(client.get, told.headers["location"]).result()
         kept = {name: text for name, text in told.headers.items() if name != "content-encoding"}
         route.fulfill(status=told.status_code, headers=kept, body=told.content)
 

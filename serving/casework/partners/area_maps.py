@@ -21,7 +21,10 @@ from charter.contracts.files import file_digest, read_json
 from charter.rules.gate_sentences import say_day
 from serving.casework.visit import Visit
 
-__all__ = ["send_map_file", "show_area_map", "show_area_maps"]
+__all__ = ["READ_MAPS", "send_map_file", "show_area_map", "show_area_maps"]
+
+READ_MAPS = "map.read"
+"""The act of whoever may see maps."""
 
 _FILES = {
     "map.csv": ("text/csv", "CSV"),

@@ -246,6 +246,7 @@ def test_weeks_of_hubs_are_added_up_and_the_map_says_how_many_are_missing(tmp_pa
     [
         ("Food hub 1,2026-07-07,5,1,\n", "no Monday in week"),
         ("Food hub 1,summer,5,1,\n", "no Monday in week"),
+        ("Food hub 1,2026-07-06,5,1,\nFood hub 1,2026-W28-1,4,1,\n", "line 3 of partners.csv counts again"),
         ("Food hub 1,2026-07-06,5,1,\nFood hub 1,2026-07-06,4,1,\n", "line 3 of partners.csv counts again"),
         ("Food hub 1,2026-07-06,5,1,\nFood hub 1,,60,9,2026-Q3\n", "line 3 of partners.csv counts again"),
         ("Food hub 1,,60,9,2026-Q3\nFood hub 1,2026-07-06,5,1,\n", "line 3 of partners.csv counts again"),

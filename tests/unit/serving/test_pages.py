@@ -196,6 +196,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
         "/sign-in/back/{provider}",
     }  # tests/unit/serving/test_sign_in.py
     elsewhere |= {"/maps", "/maps/{topic}", "/maps/{topic}/{file}"}  # tests/unit/serving/test_area_maps.py
+    elsewhere.add("/hub-counts")  # tests/unit/serving/test_hub_counts_page.py
     elsewhere |= {"/public/{kind}", "/requests/{form}"}  # tests/unit/serving/test_resident_forms.py
     elsewhere.add("/link-pairs/{pair}")  # tests/unit/serving/test_link_pages.py
     elsewhere |= {path for path in paths if path.startswith("/panel")}  # tests/unit/serving/test_panel_pages.py

@@ -38,7 +38,7 @@ from features.charter_words import refuse_unknown_to_charter
 from features.grammar import Definition
 from features.permission import refuse_hidden
 
-__all__ = ["check_council", "list_slips"]
+__all__ = ["check_council", "list_notes", "list_slips"]
 
 _Value = TypeVar("_Value")
 
@@ -97,6 +97,26 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
                 reading.attempt(_refuse_new_uses, engagements, name, definition, today)
     # A file that is read twice is refused twice in the same words.
     return tuple({error.message: error for error in reversed(reading.faults)}.values())[::-1]
+
+
+def list_notes(folder: Path) -> tuple[str, ...]:
+    """Return what is no fault of a council's folder, whose every file can be read, and that somebody may ask about.
+
+    Of each programme with lots below the line: how many looks a year charter.toml allows, or that it names no most.
+    """
+    most = Policy.read(folder / "charter.toml").most_looks_a_year
+    notes = []
+    for path in sorted(folder.glob("*/worklist.toml")):
+        if share := WorklistFile.load(path.parent).exploration.share:
+            words = (
+                "and charter.toml names no most for a year: [exploration] most_a_year."
+                if most is None
+                else f"at most {most} in any twelve months."
+            )
+            notes.append(
+                f"{path.parent.name}: {share:g} of each list goes by lot to households below the line, {words}"
+            )
+    return tuple(notes)
 
 
 def _refuse_new_uses(file: EngagementFile, programme: str, definition: Definition, day: date) -> None:

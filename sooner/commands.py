@@ -103,7 +103,7 @@ def check(
     if through not in ("", "rank"):
         raise UsageError(f"nothing can be checked through {through!r}.", "Write --through rank.")
 
-    from sooner.check import check_council
+    from sooner.check import check_council, list_notes
 
     faults = check_council(folder, datetime.now(UTC).date())
     if faults:
@@ -113,8 +113,10 @@ def check(
     if through:
         _report_missing(voice, folder, extracts, workspace)
         return
-    document: dict[str, list[str]] = {"faults": []}
-    voice.report(document, f"{folder}: every file can be read, and names nothing that is not there.")
+    notes = list_notes(folder)
+    document: dict[str, list[str]] = {"faults": [], "notes": [*notes]}
+    whole = f"{folder}: every file can be read, and names nothing that is not there."
+    voice.report(document, "\n".join([whole, *notes]))
 
 
 def _report_missing(voice: Voice, folder: Path, extracts: Path, workspace: Path) -> None:
@@ -280,10 +282,11 @@ def status(invocation: Invocation) -> None:
     """Say which results stand as things are now, which are stale and why, and what to run next."""
     from dataclasses import asdict
 
-    from sooner.status import draw_stages, list_stages
+    from sooner.status import draw_stages, list_stages, say_looks_of_the_year
 
-    stages = list_stages(invocation)
-    invocation.report({"stages": [asdict(stage) for stage in stages]}, draw_stages(stages))
+    stages, looks = list_stages(invocation), say_looks_of_the_year(invocation)
+    words = "\n".join(filter(None, (draw_stages(stages), looks)))
+    invocation.report({"stages": [asdict(stage) for stage in stages], "looks": looks}, words)
 
 
 @verbs.add("known", under="run", example="sooner known --as-of 2026-03-02", locks=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from features.build import read_as_of_dates
 from features.grammar import Definition
 from training.run_inputs import ROOMS
 
-__all__ = ["Stage", "draw_stages", "list_stages"]
+__all__ = ["Stage", "draw_stages", "list_stages", "say_looks_of_the_year"]
 
 
 _OF_A_DAY = ("day", "other audits", "advice")
@@ -61,6 +62,26 @@ def draw_stages(stages: Sequence[Stage]) -> str:
         lines.append(f"{name:{width}}{words or 'as things are now'}".rstrip())
     first = next((stage for stage in stages if stage.stale or not stage.id), None)
     return "\n".join([*lines, f"Next: `sooner {first.verb}`." if first else "Nothing is stale."])
+
+
+def say_looks_of_the_year(invocation: Invocation) -> str:
+    """Return how many households below the line lots put on lists in twelve months, of the charter's most.
+
+    Empty where the charter lets no lot draw, or no list was made. Reads the casework database.
+    """
+    policy = invocation.charter
+    if not policy.largest_lot or find_current(invocation.workspace.worklist) is None:
+        return ""
+    # A database is opened only where there is something to count.
+    from serving.ranking.year_of_looks import count_in_a_year
+    from serving.store.store import open_store
+
+    with open_store(invocation.workspace) as store:
+        days = [date.fromisoformat(day) for day in store.days_of_looks(invocation.programme)]
+    looks = count_in_a_year(days, max([*days, invocation.today]))
+    most = policy.most_looks_a_year
+    words = "no most is named" if most is None else f"at most {most}"
+    return f"Looks below the line by lot in the last twelve months: {looks} ({words})."
 
 
 def _look_at_snapshot(invocation: Invocation) -> Stage:

@@ -165,6 +165,15 @@ class Exploration(MarkedRow):
         float,
         Field(ge=0, le=0.25, description="The largest share of a list's places drawn by lot.", examples=[0.1]),
     ]
+    most_a_year: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="How many such looks at a household there are at most in any twelve months, over all lists of "
+            "a programme; left out: no most.",
+            examples=[52],
+        ),
+    ] = None
 
 
 def _signs_everything(roles: Sequence[Role]) -> Sequence[Role]:
@@ -327,6 +336,11 @@ class Policy(File):
     def largest_lot(self) -> float:
         """The largest share of a list's places that may be drawn by lot for a desk review; 0: exploration is off."""
         return self.exploration.largest_share if self.exploration is not None else 0.0
+
+    @property
+    def most_looks_a_year(self) -> int | None:
+        """How many households below the line may be looked at by lot in any twelve months; None: no most is named."""
+        return self.exploration.most_a_year if self.exploration is not None else None
 
     def allows(self, signal: str, purpose: str) -> bool:
         """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""

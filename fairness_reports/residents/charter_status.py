@@ -15,11 +15,12 @@ from charter.clocks import PANEL_DAYS, add_working_days
 from charter.council.public_file import Promise, PublicQuestion
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
+from charter.rules.policy import Policy
 from charter.signing.signoffs import read_charter_signoffs, read_signoffs
 from fairness_reports.residents.data_uses import NOT_USED, DataUse
 from fairness_reports.residents.panel_words import describe_sessions, list_open_words, list_stoppers
 
-__all__ = ["BROKEN", "DUE", "KEPT", "describe_charter", "judge_promise"]
+__all__ = ["BROKEN", "DUE", "KEPT", "describe_charter", "judge_promise", "say_looks"]
 
 KEPT, DUE, BROKEN = "kept", "due", "broken"
 _OF_THE_SITE = ("register", "site")
@@ -36,6 +37,7 @@ def describe_charter(
     return {
         "title": policy.title,
         "version": policy.version,
+        "looks": say_looks(policy),
         "review": _say_review(policy.review_by, today),
         "signers": _describe_signers(invocation),
         "principles": [
@@ -147,6 +149,18 @@ def _add_months(day: date, months: int) -> date:
     first = date(year, month + 1, 1)
     last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return first.replace(day=min(day.day, last))
+
+
+def say_looks(policy: Policy) -> str:
+    """Return what the charter allows of looks below the line; empty where it allows none."""
+    if not policy.largest_lot:
+        return ""
+    most = policy.most_looks_a_year
+    words = "It names no most for a year." if most is None else f"At most {most:,} such looks in any twelve months."
+    return (
+        f"Up to {100 * policy.largest_lot:g} of 100 places of a list may go by lot to some who stand below its last"
+        f" line, so that we learn whom it misses. {words}"
+    )
 
 
 def _say_review(review_by: date, today: date) -> str:

@@ -22,7 +22,7 @@ from charter.invocation import Invocation
 from fairness_reports.residents.data_uses import NOT_USED, DataUse, gather_uses
 from fairness_reports.residents.public_address import say_reach
 from fairness_reports.residents.rights_words import say_overruling
-from fairness_reports.residents.use_words import say_answers, say_figures, say_model, say_shown_to_help
+from fairness_reports.residents.use_words import say_answers, say_below, say_figures, say_model, say_shown_to_help
 
 __all__ = ["LETTERS", "Letter", "explain_use", "write_letters"]
 
@@ -90,7 +90,7 @@ def explain_use(use: DataUse) -> list[tuple[str, list[str]]]:
     policy, council = use.invocation.charter, use.invocation.council
     signers = "; ".join(role.title for role in policy.signers("decision"))
     return [
-        ("How it comes about", [say_model(use), "A person decides about each household on a list."]),
+        ("How it comes about", [say_model(use), "A person decides about each household on a list.", say_below(use)]),
         ("Who answers for it", [f"It is signed for by: {signers}.", say_reach(council, use.invocation.public)]),
         ("Which data is used", [f"Records of: {', '.join(source.title for source in use.sources)}."]),
         ("Whether it is fair", [say_answers(use)]),

@@ -10,6 +10,7 @@ from fairness_reports.residents.data_uses import NOT_USED, DataUse
 from fairness_reports.residents.use_words import (
     STATE_WORDS,
     say_answers,
+    say_below,
     say_figures,
     say_model,
     say_places,
@@ -43,6 +44,7 @@ def describe_use(use: DataUse) -> dict[str, Any]:
         "outcome": _begin_small(use.bundle["outcome"]["title"]) if released else "",
         "model": say_model(use),
         "places": say_places(use),
+        "below": say_below(use),
         "points": bool(use.bundle.get("points")),
         "figures": say_figures(use) if released else [],
         "answers": say_answers(use),

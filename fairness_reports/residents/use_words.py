@@ -23,6 +23,7 @@ __all__ = [
     "STATE_WORDS",
     "name_entities",
     "say_answers",
+    "say_below",
     "say_figures",
     "say_model",
     "say_places",
@@ -118,6 +119,25 @@ def say_places(use: DataUse) -> str:
     if not rows:
         return "No team has places for it."
     return f"A list is as long as the help there is. {'; '.join(rows)}."
+
+
+def say_below(use: DataUse) -> str:
+    """Return who looks at those below a list's last place: nobody, some that a lot chose, or a few without names."""
+    who, settings, policy = name_entities(use), use.invocation.settings.worklist, use.invocation.charter
+    sentences = []
+    if settings.exploration.share and policy.largest_lot:
+        most = policy.most_looks_a_year
+        words = "our charter names no most for a year" if most is None else f"at most {most:,} in any twelve months"
+        sentences.append(
+            f"A lot puts some of the {who} below that on the list ({words}), so that we learn whom it misses: a person"
+            " looks at what is known, and may offer help where there is a need. Having been drawn says nothing about"
+            " anybody."
+        )
+    if settings.second_look.below:
+        sentences.append(f"A manager looks at a few of the {who} just below it, without names, to check the list.")
+    if not sentences:
+        return f"A list ends where the places end, so no person has looked at the {who} below its last line."
+    return " ".join(["A list ends where the places end.", *sentences, "At all others below it no person has looked."])
 
 
 def say_answers(use: DataUse) -> str:

@@ -108,14 +108,14 @@ def fill_places(
     at: MatrixDate,
     margins: NDArray[np.float64],
     headers: Mapping[str, IssuedList],
-    share: float = 0.0,
+    shares: Mapping[str, float] | None = None,
     trial_lots: Mapping[str, TailLot] | None = None,
 ) -> list[Place]:
     """Return the places on the lists `headers` (by team), by team and rank.
 
-    A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last `share` of the places
-    (rounded down) are drawn by lot from as many households below them as the team has places. Of a list with a lot of a
-    trial the last places go as `draw_tails` says; its records show nothing of it.
+    A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last places, of each team
+    its share of `shares` (rounded down), are drawn by lot from as many households below them as the team has places.
+    Of a list with a lot of a trial the last places go as `draw_tails` says; its records show nothing of it.
     """
     places: list[Place] = []
     tails = draw_tails(council, at, margins, headers, trial_lots or {})
@@ -124,7 +124,7 @@ def fill_places(
         header = candidates[0].header
         if header.team in tails:
             continue
-        lots = int(share * header.capacity)
+        lots = int((shares or {}).get(header.team, 0.0) * header.capacity)
         line = header.capacity - lots
         pool = sorted((place for place in candidates if line < place.rank <= line + header.capacity), key=_lot(at))
         inclusion = min(1.0, lots / len(pool)) if pool else 1.0

@@ -63,13 +63,14 @@ def reproduce_record(
     scored = ScoredDate(bundle, matrix, at, score_rows(bundle, matrix, at))
     lots = find_lots(invocation.workspace, header.id)
     trial_lots = {header.team: lots.lot} if lots else {}
-    places = fill_places(invocation.council, at, scored.margins, {header.team: header}, record.exploration, trial_lots)
+    shares = {header.team: record.exploration}
+    places = fill_places(invocation.council, at, scored.margins, {header.team: header}, shares, trial_lots)
     household = [place for place in places if at.entity[place.row].decode() == stored.entity]
     timeline = record.timeline
     keepsakes = Keepsakes(
         timelines if timeline else None,
         timeline.months if timeline else 0,
-        record.exploration,
+        shares,
         bare=timeline is not None and all(event.person is None for event in timeline.entries),
     )
     again = seal_records(scored, household, ZoneInfo(record.time_zone), keepsakes)

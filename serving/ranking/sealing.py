@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,14 +42,14 @@ _VERSION = 1
 class Keepsakes:
     """What records keep beside the row itself.
 
-    With `timelines`, what services recorded in `months` before the date; where a share of places is drawn by lot
-    (`exploration`), that share and with which probability the household came to have a place. `bare` records keep of
-    each event only what and when, as those of older lists do.
+    With `timelines`, what services recorded in `months` before the date; where a share of a team's places is drawn by
+    lot (`exploration`, by team), that share and with which probability the household came to have a place. `bare`
+    records keep of each event only what and when, as those of older lists do.
     """
 
     timelines: Timelines | None = None
     months: int = 0
-    exploration: float = 0.0
+    exploration: Mapping[str, float] = field(default_factory=dict)
     bare: bool = False
 
 
@@ -113,7 +113,7 @@ def seal_records(
             people=people[number],
             reasons=explain_row(bundle.manifest, explained, freshness, at.as_of, time_zone),
             timeline=timelines[number],
-            exploration=keepsakes.exploration,
+            exploration=keepsakes.exploration.get(header.team, 0.0),
             inclusion=place.inclusion,
             stands_in_for=str(bundle.manifest.get(STANDS_IN_FOR, "")),
         )

@@ -25,7 +25,6 @@ from charter.contracts.files import file_digest, set_current, write_json, write_
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council, Team
 from charter.council.worklist_settings import WorklistFile
-from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.left_out import find_resting, mark_with_worker
 from charter.signing.trial_lots import find_lots
@@ -43,6 +42,7 @@ from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
 from serving.ranking.step_turns import begin_turns, keep_turns
 from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
+from serving.ranking.year_of_looks import allow_looks, require_share
 from serving.store.actions import export_actions, write_csv
 from serving.store.issued import WITH_WORKER
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
@@ -75,8 +75,9 @@ class ListSummary:
 class RankResult:
     """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves.
 
-    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned. `standing_in`
-    says that the model could not be read, and what made the new lists instead; empty where it could.
+    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned. `looks` says
+    how many households below the line a lot drew, where charter.toml has a yearly most. `standing_in` says that the
+    model could not be read, and what made the new lists instead; empty where it could.
     """
 
     as_of: date
@@ -87,6 +88,7 @@ class RankResult:
     refused: Mapping[str, str]
     unserved: int
     trial: str = ""
+    looks: str = ""
     standing_in: str = ""
 
     def document(self) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class RankResult:
         total = sum(summary.referrals for summary in self.lists)
         lists = len(self.lists)
         sentence = f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
-        return " ".join(filter(None, (sentence, self.standing_in, self.trial)))
+        return " ".join(filter(None, (sentence, self.standing_in, self.trial, self.looks)))
 
 
 def rank_households(
@@ -131,7 +133,7 @@ def rank_households(
     programme = invocation.settings
     settings = programme.worklist
     settings.require_decisions()
-    share = _drawn_share(invocation, settings)
+    share = require_share(invocation)
     stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = open_in_use(workspace)
@@ -152,7 +154,8 @@ def rank_households(
         stepped = begin_turns(invocation, running, headers, scored, store)
         headers, trial = stepped.headers, stepped.words or trial
         lots = begin_lots(invocation, running, headers, elsewhere, scored)
-        fill = partial(fill_places, council, at, scored.margins, share=share, trial_lots=lots)
+        looks = allow_looks(invocation, store, headers, share)
+        fill = partial(fill_places, council, at, scored.margins, shares=looks.shares, trial_lots=lots)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
         if running and lots:
             tails = draw_tails(council, at, scored.margins, headers, lots)
@@ -160,10 +163,11 @@ def rank_households(
             trial = f"The trial {running.trial.name} drew the last places of {len(tails)} of them by lot."
         if running:
             keep_turns(invocation, running, stepped.turns)
+        looks_words = looks.say_drawn(places)
         occupied = {place.row for place in places}
         places += draw_below(council, at, scored.margins, headers, settings.second_look.below, occupied)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
-            keepsakes = Keepsakes(timelines, settings.timeline.months, share)
+            keepsakes = Keepsakes(timelines, settings.timeline.months, looks.shares)
             referrals = seal_records(scored, places, council.time_zone, keepsakes)
             step(len(referrals))
         issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
@@ -180,6 +184,7 @@ def rank_households(
             refused=_refused_teams(council, as_of, stopped),
             unserved=int((find_teams(council, at) == "").sum()),
             trial=trial,
+            looks=looks_words,
             standing_in=say_standing_in(bundle.manifest) if headers else "",
         )
     finally:
@@ -193,18 +198,6 @@ def _take_off(
     waiting = {entity: referral for header in fixed for entity, referral in store.waiting(header).items()}
     reasons = departures({entity: people for entity, (_, people) in waiting.items()})
     store.take_off({waiting[entity][0]: why for entity, why in reasons.items()}, actor="sooner")
-
-
-def _drawn_share(invocation: Invocation, settings: WorklistFile) -> float:
-    """Return the share of places that is drawn by lot; raise CharterError where the charter does not allow as much."""
-    share = settings.exploration.share
-    allowed = invocation.policy.largest_lot if share else 0.0
-    if share > allowed:
-        raise CharterError(
-            f"worklist.toml draws {share:g} of each list by lot, and the charter allows {allowed:g}.",
-            "Set [exploration] share = 0.0, or ask the board for [exploration] largest_share in charter.toml.",
-        )
-    return share
 
 
 def _begin_lists(

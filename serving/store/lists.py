@@ -223,6 +223,19 @@ class Lists(Outbox):
         with begin_reading(self._engine) as connection:
             return connection.execute(_select_standing(persons, before).limit(1)).first() is not None
 
+    def days_of_looks(self, programme: str) -> list[str]:
+        """Return the day of each look below the line that a programme's lists were issued with, taken off since or not.
+
+        A day stands as often as a lot drew a household for its lists.
+        """
+        query = (
+            select(lists.c.as_of)
+            .join(referrals, (referrals.c.programme == lists.c.programme) & (referrals.c.list == lists.c.id))
+            .where(lists.c.programme == programme, referrals.c.arm == "random")
+        )
+        with begin_reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
     def people_listed(self) -> frozenset[str]:
         """Return the pseudonyms of everybody in a household whose referral stands."""
         query = (

@@ -10,7 +10,7 @@ import pytest
 
 from charter.errors import CharterError, DataError, DefinitionError, SignOffError
 from charter.invocation import shipped_council
-from sooner.check import check_council
+from sooner.check import check_council, list_notes
 from tests.conftest import run_sooner
 
 TODAY = date(2026, 11, 28)
@@ -133,3 +133,17 @@ def test_the_doctor_says_each_slip_on_a_line_of_its_own(folder: Path, tmp_path: 
     assert all(line.startswith("MISSING") for line in lines)
     assert "sead" in lines[0] + lines[1]
     assert "foldz" in lines[0] + lines[1]
+
+
+def test_looks_below_the_line_are_said_with_their_yearly_most(folder: Path) -> None:
+    assert list_notes(folder) == ()
+    change(folder / "early_help" / "worklist.toml", "share = 0.0", "share = 0.1")
+    charter = folder / "charter.toml"
+    charter.write_text(f"{charter.read_text()}\n[exploration]\nlargest_share = 0.1\n")
+    (note,) = list_notes(folder)
+    assert note.startswith("early_help: 0.1 of each list goes by lot")
+    assert "names no most for a year" in note
+    change(charter, "largest_share = 0.1", "largest_share = 0.1\nmost_a_year = 52")
+    (note,) = list_notes(folder)
+    assert note.endswith("at most 52 in any twelve months.")
+    assert note in run_sooner("check", str(folder)).out

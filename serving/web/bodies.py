@@ -174,9 +174,17 @@ class SessionBody(BaseModel):
 
 _MOST_SCORED = 500
 _ReferralId = Annotated[_Plain, Field(max_length=32)]
-# A name with a control character is no feature's, and refused as any other unknown one: looking at each character of
-# each name took as long as all the rest of a case.
-_FeatureName = Annotated[str, Field(json_schema_extra={"pattern": PLAIN_PATTERN, "maxLength": 128})]
+_LONGEST_NAME = 128
+_FeatureName = Annotated[str, Field(json_schema_extra={"pattern": PLAIN_PATTERN, "maxLength": _LONGEST_NAME})]
+
+
+def _refuse_odd_names(rows: list[dict[str, float | None]]) -> list[dict[str, float | None]]:
+    """Refuse names as `_Plain` does, all of a row's at once: name by name took as long as all the rest of a case."""
+    for row in rows:
+        if max(map(len, row), default=0) > _LONGEST_NAME:
+            raise ValueError(f"has a name of more than {_LONGEST_NAME} characters")
+        _refuse_control("".join(row))
+    return rows
 
 
 class ScoreBody(BaseModel):
@@ -185,4 +193,6 @@ class ScoreBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     referrals: list[_ReferralId] = Field(default_factory=list, max_length=_MOST_SCORED)
-    rows: list[dict[_FeatureName, float | None]] = Field(default_factory=list, max_length=_MOST_SCORED)
+    rows: Annotated[list[dict[_FeatureName, float | None]], AfterValidator(_refuse_odd_names)] = Field(
+        default_factory=list, max_length=_MOST_SCORED
+    )

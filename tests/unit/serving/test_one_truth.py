@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.council import Council
 from charter.council.worklist_settings import WorklistFile
 from serving.casework.case.glance import view_glance
@@ -71,7 +72,8 @@ def file_of(case: Case) -> CaseFile:
 def render(template: str, **values: Any) -> str:
     session = SimpleNamespace(form_token=None, identity=SimpleNamespace(role="lead_practitioner"))
     common = {"session": session, "title_of": str, "council": "Fernhill", "contact": "", "synthetic": True,
-              "household": True, "navigation": [], "cspNonce": "n", "title": "Case", "roles": {}}  # fmt: skip
+              "household": True, "words": EntityWords.of({"cohort": "All"}), "navigation": [], "cspNonce": "n",
+              "title": "Case", "roles": {}}  # fmt: skip
     return _load_templates().get_template(template).render({**common, **values})
 
 

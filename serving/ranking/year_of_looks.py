@@ -46,10 +46,10 @@ class LooksAllowed:
         if self.most is None or not self.asked:
             return ""
         number = sum(place.arm == RANDOM for place in places)
-        looks = f"{number} household{'' if number == 1 else 's'}"
+        looks = "1 household was" if number == 1 else f"{number} households were"
         return (
-            f"{looks} were drawn from below the line, of {self.asked} that worklist.toml asks for: with {self.made}"
-            f" before, of at most {self.most} in twelve months."
+            f"{looks} drawn from below the line, of {self.asked} that worklist.toml asks for: with {self.made} before,"
+            f" of at most {self.most} in twelve months."
         )
 
 

@@ -52,11 +52,12 @@ def link_seed(seed: int, references: int) -> dict[str, Any]:
     rows = {row["ref"]: row for row in population.to_pylist()}
     people, linked = _gather(rows, {ref: row["person"] for ref, row in rows.items()}), linkage.representative
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("wrong", "marked", "found", "true")}
+    certain = Parameters.load().certain
     for refs in _gather(rows, linked).values():
         each = Counter(rows[ref]["person"] for ref in refs)
         (most, _), *_ = each.most_common(1)
         weights = [linkage.links[ref].weight for ref in refs]
-        weak = any(weight is not None and weight < Parameters.load().certain for weight in weights)
+        weak = any(weight is not None and weight < certain for weight in weights)
         for ref in refs:
             if rows[ref]["person"] != most:
                 counts["marked" if weak else "wrong"][rows[ref]["hard"]] += 1

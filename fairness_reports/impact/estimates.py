@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 __all__ = [
+    "BOTH",
     "WEAK",
     "Difference",
     "LotTest",
@@ -30,12 +31,15 @@ __all__ = [
     "estimate_compliers",
     "estimate_difference",
     "hold_family",
+    "judge_interval",
 ]
 
 Floats = NDArray[np.float64]
 
 WEAK = 10.0
 """The first stage's F below which offers differ too little between the arms (Staiger and Stock 1997)."""
+BOTH = "The interval holds both no difference and one that would matter."
+"""Why an interval that lies on neither side cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -204,3 +208,14 @@ def hold_family(p_values: Floats) -> Floats:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
+
+
+def judge_interval(interval: tuple[float, float], worth_seeing: float) -> str:
+    """Return what an interval of a difference in needs says: helps, harms, no effect, or cannot be told.
+
+    Below nought are fewer needs. No effect: it lies within `worth_seeing`, the smallest difference that would matter.
+    """
+    low, high = interval
+    if high < 0 or low > 0:
+        return "helps" if high < 0 else "harms"
+    return "no effect" if -worth_seeing < low and high < worth_seeing else "cannot be told"

@@ -29,7 +29,7 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.audit.population.audited_people import find_horizon_end
 from fairness_reports.disclosure.rules import find_mode
-from fairness_reports.impact.estimates import WEAK
+from fairness_reports.impact.estimates import BOTH, WEAK, judge_interval
 from fairness_reports.impact.later_need import OutcomePeriod, read_offers
 from fairness_reports.impact.line_checks import FEWEST, Check, check_line, compare_bandwidths
 from fairness_reports.impact.line_estimates import Jump, LineRows, choose_bandwidth, estimate_jump, estimate_ratio
@@ -76,15 +76,8 @@ def judge_line(rows: LineRows, before: Mapping[tuple[str, str], NDArray[np.float
     failed = [check for check in checks if check.fails(LEVEL)]
     if failed:
         return Finding("cannot be told", _say_failure(failed[0]), None, checks, ())
-    low, high = jump.interval(LEVEL)
-    if high < 0:
-        verdict, why = "helps", ""
-    elif low > 0:
-        verdict, why = "harms", ""
-    elif -worth_seeing < low and high < worth_seeing:
-        verdict, why = "no effect", ""
-    else:
-        verdict, why = "cannot be told", "The interval holds both no difference and one that would matter."
+    verdict = judge_interval(jump.interval(LEVEL), worth_seeing)
+    why = BOTH if verdict == "cannot be told" else ""
     return Finding(verdict, why, jump, checks, compare_bandwidths(rows, bandwidth))
 
 

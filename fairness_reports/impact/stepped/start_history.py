@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from charter.council.starts_file import StartsFile
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from fairness_reports.impact.estimates import hold_family
+from fairness_reports.impact.estimates import BOTH, hold_family, judge_interval
 from fairness_reports.impact.stepped.group_time import (
     NEVER,
     StartEffect,
@@ -89,15 +89,9 @@ def judge_history(table: UnitPeriods, worth_seeing: float) -> HistoryFinding:
         return HistoryFinding("cannot be told", _say_failure(failed), checks=checks, by_event=events)
     test = _test_orders(table.weights, table.rates, orders, table.begun)
     many = _has_many(table)
-    low, high = interval = effect.interval(LEVEL) if many else test.interval
-    if high < 0:
-        verdict, why = "helps", ""
-    elif low > 0:
-        verdict, why = "harms", ""
-    elif -worth_seeing < low and high < worth_seeing:
-        verdict, why = "no effect", ""
-    else:
-        verdict, why = "cannot be told", "The interval holds both no difference and one that would matter."
+    interval = effect.interval(LEVEL) if many else test.interval
+    verdict = judge_interval(interval, worth_seeing)
+    why = BOTH if verdict == "cannot be told" else ""
     primary = "error by unit" if many else HistoryFinding.primary
     return HistoryFinding(verdict, why, primary, interval, effect, test, checks, events)
 

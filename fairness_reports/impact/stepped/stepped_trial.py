@@ -23,7 +23,7 @@ from charter.signing.trials import Registration
 from charter.vault.command_log import CommandLog
 from fairness_reports.impact.analysis_plan import list_deviations
 from fairness_reports.impact.effect import TrialEntry, list_over, make_rows, write_difference, write_family
-from fairness_reports.impact.estimates import TrialRows, estimate_compliers
+from fairness_reports.impact.estimates import TrialRows, estimate_compliers, judge_interval
 from fairness_reports.impact.later_need import OutcomePeriod, read_offers
 from fairness_reports.impact.registering import open_matrix
 from fairness_reports.impact.stepped.permuted_starts import OrderTest
@@ -43,12 +43,7 @@ class _Entry(TrialEntry):
 
 def judge_steps(test: OrderTest | None, worth_seeing: float) -> str:
     """Return the verdict of the lot's own interval: helps, harms, no effect, or cannot be told."""
-    if test is None:
-        return "cannot be told"
-    low, high = test.interval
-    if high < 0 or low > 0:
-        return "helps" if high < 0 else "harms"
-    return "no effect" if -worth_seeing < low and high < worth_seeing else "cannot be told"
+    return "cannot be told" if test is None else judge_interval(test.interval, worth_seeing)
 
 
 def answer_stepped(invocation: Invocation, registration: Registration) -> tuple[dict[str, Any], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,23 @@ def test_the_same_people_and_scores_are_not_measured_again(
     assert len(stands["findings"]) > 100
 
 
-@pytest.mark.parametrize("change", ["a score", "somebody's group"])
+def leave_out(audited: Audited, household: bytes) -> Audited:
+    """Return a run as it is audited after everybody of a household withdrew: none of their rows is in any array."""
+    people = audited.people
+    left = people.entity != household
+    assert 0 < left.sum() < len(left)
+    rows = {
+        part.name: value[left] for part in fields(people) if isinstance(value := getattr(people, part.name), np.ndarray)
+    }
+    seen = {service: share[left] for service, share in people.seen.items()}
+    groups = {name: replace(grouping, code=grouping.code[left]) for name, grouping in audited.groups.items()}
+    sign = audited.independent
+    label = None if sign.label is None else sign.label[left]
+    independent = replace(sign, label=label, by_signal={name: by[left] for name, by in sign.by_signal.items()})
+    return replace(audited, people=replace(people, **rows, seen=seen), groups=groups, independent=independent)
+
+
+@pytest.mark.parametrize("change", ["a score", "somebody's group", "a household that withdrew"])
 def test_whoever_or_whatever_changed_is_measured_again_as_if_nothing_was_kept(
     change: str, audited: Audited, earlier: Path, measured: list[str]
 ) -> None:
@@ -91,6 +107,8 @@ def test_whoever_or_whatever_changed_is_measured_again_as_if_nothing_was_kept(
         score = audited.people.score.copy()
         score[0] += 0.01
         other = replace(audited, people=replace(audited.people, score=score))
+    elif change == "a household that withdrew":
+        other = leave_out(audited, audited.people.entity[0])
     else:
         ethnicity = audited.groups["ethnicity"]
         code = ethnicity.code.copy()

@@ -44,6 +44,7 @@ from serving.ranking.reasons import write_day
 from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.standing_in import find_stand_in_folder, list_models
 from serving.ranking.strengths import Usual, read_usual
+from serving.ranking.year_of_looks import RANDOM
 from serving.session import Sessions
 from serving.store.actions import Exporter
 from serving.store.counting.allowances import Allowances
@@ -328,9 +329,13 @@ class Desk:
     ) -> Mapping[str, NamedPerson]:
         """Return who lives in the households of `referrals` (records by id), after one line in the log.
 
-        Empty where the data never held a name.
+        Empty where the data never held a name, and of a look below the line until somebody there sees a need: whoever
+        looks has no names, and whoever offers help has.
         """
-        if self.vault is None:
+        looks = [name for name, record in referrals.items() if record.arm == RANDOM]
+        nameless = frozenset(looks) - self.store.needs_seen(looks)
+        referrals = {name: record for name, record in referrals.items() if name not in nameless}
+        if self.vault is None or (nameless and not referrals):
             return {}
         persons = [person for record in referrals.values() for person in record.person_ids]
 
@@ -344,6 +349,10 @@ class Desk:
             )
 
         return self.vault.identify(persons, role=identity.role, reason=reason, log=log)
+
+    def holds_names_back(self, referral: Referral) -> bool:
+        """Whether a case is a look below the line at which nobody has seen a need, so that nobody has its names."""
+        return referral.arm == RANDOM and not self.store.needs_seen([referral.id])
 
     def asks_own_view(self, identity: Identity, referral: Referral) -> bool:
         """Whether this reviewer is asked for their own view of this case first: a lottery, one in so many."""

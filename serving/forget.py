@@ -13,6 +13,7 @@ from datetime import datetime
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
+from charter.purposes import LOOK
 from charter.vault.rights_ledger import ACTIONS, Request, read_requests, read_tombstones
 from serving.ended_cases import end_cases_in
 from serving.store.case_ends import CasePromise
@@ -20,7 +21,7 @@ from serving.store.connection import is_begun
 from serving.store.issued import write_moment
 from serving.store.store import Store, open_store
 
-__all__ = ["PAST_ITS_DATE", "PURPOSES", "catch_up", "forget", "note_retention", "require_caught_up"]
+__all__ = ["PAST_ITS_DATE", "PURPOSES", "catch_up", "forget", "forget_looks", "note_retention", "require_caught_up"]
 
 PURPOSES = ("link", "shadow", "rank", "display")
 """What lists are made and shown for: a request about one of these takes the household off."""
@@ -47,6 +48,12 @@ def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"",
         return store.remove(people, why, actor="sooner")
 
 
+def forget_looks(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"") -> int:
+    """Take these people's households out of every look below the line that waits; what was listed by rank stays."""
+    with _open_casework(workspace, key) as store:
+        return store.remove(frozenset(person_ids), _WHY, actor="sooner", looks=True) if store is not None else 0
+
+
 def catch_up(
     workspace: Workspace,
     *,
@@ -64,7 +71,9 @@ def catch_up(
         if store is None:
             return 0
         requests = _carried_out(workspace)
-        number = sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in requests)
+        number = sum(
+            store.remove(people, _WHY, actor="sooner", before=filed, looks=looks) for people, filed, looks in requests
+        )
         if strangers is None:
             return number
         for request in _list_unheard(workspace, store):
@@ -88,7 +97,7 @@ def require_caught_up(workspace: Workspace) -> None:
     """Raise CharterError while a referral stands that a request, or retention, had taken off its list."""
     with _open_casework(workspace, b"") as store:
         if store and (
-            any(store.still_listed(people, filed) for people, filed in _carried_out(workspace))
+            any(store.still_listed(people, filed, looks=looks) for people, filed, looks in _carried_out(workspace))
             or _list_unheard(workspace, store)
         ):
             raise CharterError(
@@ -112,8 +121,8 @@ def _list_unheard(workspace: Workspace, store: Store) -> list[Request]:
     ]
 
 
-def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
-    """Yield whom each request that stands was about, and when it was filed."""
+def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str, bool]]:
+    """Yield whom each request that stands was about, when it was filed, and whether it is about looks alone."""
     requests = read_requests(workspace)
     overruled = {request.answers for request in requests if request.action == "overrule"}
     about: dict[str, set[str]] = {}
@@ -121,9 +130,12 @@ def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
         for line in read_tombstones(path.parent):
             about.setdefault(str(line["request"]), set()).update(line["people"])
     for request in requests:
-        concerned = request.action in ACTIONS and request.purpose in ("*", *PURPOSES) and request.id not in overruled
+        concerned = (
+            request.action in ACTIONS and request.purpose in ("*", LOOK, *PURPOSES) and request.id not in overruled
+        )
         if concerned and about.get(request.id):
-            yield frozenset(about[request.id]), write_moment(datetime.fromisoformat(request.filed_at))
+            filed = write_moment(datetime.fromisoformat(request.filed_at))
+            yield frozenset(about[request.id]), filed, request.purpose == LOOK
 
 
 @contextmanager

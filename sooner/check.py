@@ -30,13 +30,14 @@ from charter.council.training_settings import TrainingFile
 from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
 from charter.errors import DefinitionError, SoonerError, UsageError
+from charter.purposes import LOOK
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from charter.signing.engaged_uses import find_new_uses, list_uses, say_new_uses
 from charter.signing.exchanges import EXCHANGE_FILE, ExchangeFile
 from features.charter_words import refuse_unknown_to_charter
 from features.grammar import Definition
-from features.permission import refuse_hidden
+from features.permission import Permission, refuse_hidden
 
 __all__ = ["check_council", "list_notes", "list_slips"]
 
@@ -93,6 +94,7 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         definition = _check_programme(reading, folder / name, known)
         if definition is not None and whole is not None and register is not None:
             reading.attempt(refuse_hidden, definition, whole, register)
+            reading.attempt(_refuse_looks, folder / name, definition, whole, register)
             if engagements is not None:
                 reading.attempt(_refuse_new_uses, engagements, name, definition, today)
     # A file that is read twice is refused twice in the same words.
@@ -104,7 +106,8 @@ def list_notes(folder: Path) -> tuple[str, ...]:
 
     Of each programme with lots below the line: how many looks a year charter.toml allows, or that it names no most.
     """
-    most = Policy.read(folder / "charter.toml").most_looks_a_year
+    policy = Policy.read(folder / "charter.toml")
+    most = policy.most_looks_a_year
     notes = []
     for path in sorted(folder.glob("*/worklist.toml")):
         if share := WorklistFile.load(path.parent).exploration.share:
@@ -116,7 +119,19 @@ def list_notes(folder: Path) -> tuple[str, ...]:
             notes.append(
                 f"{path.parent.name}: {share:g} of each list goes by lot to households below the line, {words}"
             )
+            if policy.looks_purpose is None:
+                notes.append(
+                    f"{path.parent.name}: charter.toml names no purpose for looks below the line ([exploration] purpose"
+                    f' = "{LOOK}"): they are made for the purposes of lists.'
+                )
     return tuple(notes)
+
+
+def _refuse_looks(programme: Path, definition: Definition, policy: Policy, register: Register) -> None:
+    """Raise CharterError for a signal that looks below the line may not use, where they have their own purpose."""
+    settings = WorklistFile.load(programme)
+    if policy.looks_purpose is not None and (settings.exploration.share or settings.second_look.below):
+        Permission.of(policy, register, policy.looks_purpose).check(definition, policy, register)
 
 
 def _refuse_new_uses(file: EngagementFile, programme: str, definition: Definition, day: date) -> None:

@@ -53,6 +53,7 @@ def list_rooms(invocation: Invocation) -> tuple[Room, ...]:
     import fairness_reports.forget
     import serving.forget
     import training.forget
+    from charter.purposes import LOOK
     from features.rights.asking import Room
 
     return (
@@ -60,6 +61,7 @@ def list_rooms(invocation: Invocation) -> tuple[Room, ...]:
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
         Room(fairness_reports.forget.forget_lines, ("link", "rank", "evaluate")),
         Room(partial(serving.forget.forget, key=find_log_key(invocation)), serving.forget.PURPOSES),
+        Room(partial(serving.forget.forget_looks, key=find_log_key(invocation)), (LOOK,)),
     )
 
 

@@ -136,6 +136,7 @@ def rank_day(
     """Build the matrix of one day (by default the newest snapshot's) and issue each team's worklist from it."""
     from features.build import build_matrix
     from features.departures import find_departures
+    from features.no_looks import find_no_looks
     from features.timeline import list_timelines
     from serving.ranking.worklist import rank_households
 
@@ -150,6 +151,7 @@ def rank_day(
     issue = partial(
         rank_households, invocation, matrix, day, refresh=refresh, now=now,
         timelines=partial(list_timelines, invocation), departures=partial(find_departures, invocation),
+        no_looks=partial(find_no_looks, invocation),
     )  # fmt: skip
     return issue(score=_scorer_on(master)) if engine == "spark" else issue()
 

@@ -81,7 +81,8 @@ def say_looks_of_the_year(invocation: Invocation) -> str:
     looks = count_in_a_year(days, max([*days, invocation.today]))
     most = policy.most_looks_a_year
     words = "no most is named" if most is None else f"at most {most}"
-    return f"Looks below the line by lot in the last twelve months: {looks} ({words})."
+    purpose = "" if policy.looks_purpose else " The charter names no purpose for them: [exploration] purpose."
+    return f"Looks below the line by lot in the last twelve months: {looks} ({words}).{purpose}"
 
 
 def _look_at_snapshot(invocation: Invocation) -> Stage:

@@ -31,7 +31,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words, broken, row_ids
 from charter.errors import CharterError
-from charter.purposes import PURPOSES
+from charter.purposes import LOOK, PURPOSES
 from charter.rules.assessments import Assessment
 from charter.rules.choice_margin import Choosing
 from charter.rules.data_use import GATES, DataUse
@@ -172,6 +172,14 @@ class Exploration(MarkedRow):
             description="How many such looks at a household there are at most in any twelve months, over all lists of "
             "a programme; left out: no most.",
             examples=[52],
+        ),
+    ] = None
+    purpose: Annotated[
+        Annotated[str, OneOf((LOOK,))] | None,
+        Field(
+            description="The purpose of looks below the line, by lot or as a second look: `[[allow]]` and the register "
+            "must name it, and whoever objects to it is in no look; left out: they are made for the purposes of lists.",
+            examples=[LOOK],
         ),
     ] = None
 
@@ -341,6 +349,11 @@ class Policy(File):
     def most_looks_a_year(self) -> int | None:
         """How many households below the line may be looked at by lot in any twelve months; None: no most is named."""
         return self.exploration.most_a_year if self.exploration is not None else None
+
+    @property
+    def looks_purpose(self) -> str | None:
+        """The purpose that looks below the line have of their own; None: none is named, and lists' purposes hold."""
+        return self.exploration.purpose if self.exploration is not None else None
 
     def allows(self, signal: str, purpose: str) -> bool:
         """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""

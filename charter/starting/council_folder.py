@@ -85,6 +85,17 @@ ages = [0, 120]
 not_recorded = "not recorded"
 """
 
+_LOOKS = """\
+# Looks below a list's line, so that one learns whom it misses: a purpose of their own, to which anybody may object. No
+# place goes by lot until the board writes a larger share here, and its most for a year.
+
+[exploration]
+largest_share = 0.0
+most_a_year = 0
+purpose = "look"
+example = true
+"""
+
 _REGISTER = """\
 # The data-sharing register: a row for each delivery of a service. Whoever answers for a source's data decides its row:
 # the lawful basis and its conditions, what for, how long it is kept. `columns` are strict: a column that is missing or
@@ -318,6 +329,7 @@ def _charter_text(answers: Answers, proposed: Sequence[ProposedSource], today: d
             gates,
             keep("role"),
             keep("live"),
+            _LOOKS,
             keep("assessment"),
         ]
     )
@@ -332,7 +344,10 @@ def _allow_rows(proposed: Sequence[ProposedSource]) -> Iterator[str]:
         if not proposal.ordering_signals and "evaluate" in proposal.source.purposes
         for signal in proposal.source.signals
     ]
-    for purposes, names in ((("train", "shadow", "rank", "display", "evaluate"), ordering), (("evaluate",), counting)):
+    for purposes, names in (
+        (("train", "shadow", "rank", "display", "look", "evaluate"), ordering),
+        (("evaluate",), counting),
+    ):
         if names:
             lines = "".join(f"  {toml_value(name)},\n" for name in names)
             yield f"[[allow]]\npurposes = {toml_value(purposes)}\nsignals = [\n{lines}]\nexample = true\n"

@@ -151,6 +151,10 @@ def _add_months(day: date, months: int) -> date:
     return first.replace(day=min(day.day, last))
 
 
+_PURPOSE_NAMED = "They have a purpose of their own, and who objects to it is in no look."
+_NO_PURPOSE = "It names no purpose of their own for them."
+
+
 def say_looks(policy: Policy) -> str:
     """Return what the charter allows of looks below the line; empty where it allows none."""
     if not policy.largest_lot:
@@ -160,6 +164,7 @@ def say_looks(policy: Policy) -> str:
     return (
         f"Up to {100 * policy.largest_lot:g} of 100 places of a list may go by lot to some who stand below its last"
         f" line, so that we learn whom it misses. {words}"
+        f" {_PURPOSE_NAMED if policy.looks_purpose else _NO_PURPOSE}"
     )
 
 

@@ -28,6 +28,7 @@ PURPOSE_WORDS: Mapping[str, str] = {
     "shadow": "making lists that nobody sees, to check them",
     "rank": "putting households in order",
     "display": "showing a worker that the service knows a household",
+    "look": "looking, by lot and without names, at some whom a list left out, to learn whom it misses",
     "evaluate": "checking whether lists were right",
     "equality_monitoring": "checking that groups are treated alike",
     "area_statistics": "counts for areas",

@@ -130,13 +130,20 @@ def say_below(use: DataUse) -> str:
         words = "our charter names no most for a year" if most is None else f"at most {most:,} in any twelve months"
         sentences.append(
             f"A lot puts some of the {who} below that on the list ({words}), so that we learn whom it misses: a person"
-            " looks at what is known, and may offer help where there is a need. Having been drawn says nothing about"
-            " anybody."
+            " looks at what is known, without names, and may offer help where there is a need. Having been drawn says"
+            " nothing about anybody."
         )
+        if policy.looks_purpose is None:
+            sentences.append("Our charter names no purpose of its own for such looks.")
     if settings.second_look.below:
         sentences.append(f"A manager looks at a few of the {who} just below it, without names, to check the list.")
     if not sentences:
         return f"A list ends where the places end, so no person has looked at the {who} below its last line."
+    if policy.looks_purpose is not None:
+        sentences.append(
+            "These looks are a use of their own in our charter and register. Who objects to it is in none of them, and"
+            " loses nothing: a place on the list stays open to them."
+        )
     return " ".join(["A list ends where the places end.", *sentences, "At all others below it no person has looked."])
 
 

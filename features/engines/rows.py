@@ -13,7 +13,7 @@ from features.engines.question import EPOCH
 from features.grammar.signal import AMOUNT_SCALE
 from features.permission import Choice
 
-__all__ = ["KINDS", "Coverage", "Event", "Feed", "Household", "Person", "Residence", "Tables"]
+__all__ = ["KINDS", "Coverage", "Event", "Feed", "Household", "Person", "Residence", "Tables", "read_choices"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,14 @@ KINDS: Mapping[str, type] = {
     "coverage": Coverage,
 }
 """The class of a row, by table."""
+
+
+def read_choices(folder: Path) -> dict[str, list[Choice]]:
+    """Return what each person said about the use of their data, by pseudonym; nobody without that table."""
+    by_person: dict[str, list[Choice]] = {}
+    for choice in _read_rows(folder / "permission.parquet", Choice, None):
+        by_person.setdefault(choice.person_id, []).append(choice)
+    return by_person
 
 
 def _read_rows(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]:

@@ -18,6 +18,7 @@ from serving.casework.working.handing_over import view_passages
 from serving.casework.working.notices import find_notice
 from serving.casework.working.queue import read_queue
 from serving.casework.working.reporting import view_reports
+from serving.store.audit_log import NEED_SEEN
 from serving.store.challenges import OUTCOMES, keep_answer, read_challenges
 from serving.store.papers import DRAFT
 
@@ -62,6 +63,7 @@ def show_case(visit: Visit) -> Response:
         ask_own_view=desk.asks_own_view(identity, referral),
         own_views=_OWN_VIEWS,
         one_in=desk.settings.own_view.one_in,
+        nameless=desk.holds_names_back(referral),
         key=secrets.token_hex(16),
         waits=bool(desk.store.conflicts([referral.id])) and not decisions,
         moved="" if record.team == team.id else name_team(visit, record.team),
@@ -101,8 +103,12 @@ def _write_hand(visit: Visit, holder: tuple[str, str] | None) -> str:
 
 
 def give_own_view(visit: Visit) -> Response:
-    """Record the reviewer's own view, then show the reasons."""
+    """Record the reviewer's own view, then show the reasons; or that they see a need at a look, then show its names."""
     store, referral, view = visit.desk.store, visit.referral, visit.fields.get("view", "")
+    if view == "need":
+        if visit.desk.holds_names_back(referral):
+            store.log(visit.identity, NEED_SEEN, subject=referral.id, purpose="display")
+        return visit.go_to(f"/cases/{referral.id}?done=need")
     if view in dict(_OWN_VIEWS) and store.own_view(visit.identity, referral.id) is None:
         store.log(visit.identity, "own_view.given", subject=referral.id, purpose="rank", detail={"view": view})
     return visit.go_to(f"/cases/{referral.id}?done=view")

@@ -20,6 +20,7 @@ from serving.ranking.reasons import Reason, Seeing, write_day
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.standing_in import NO_LIKELIHOOD, STANDS_IN_FOR
 from serving.ranking.strengths import Usual, find_columns, sort_strengths
+from serving.ranking.year_of_looks import RANDOM
 from serving.store.store import Decision, IssuedList, Referral
 
 __all__ = [
@@ -214,7 +215,7 @@ def view_row(file: CaseFile, settings: WorklistFile) -> Row:
         data_to=write_day(min(dates)) if dates else "",
         unseen=tuple(service.source for service in facts if service.missed),
         also=file.seeking.get(referral.entity, ()),
-        drawn=referral.arm == "random",
+        drawn=referral.arm == RANDOM,
         band_id=referral.band,
     )
 
@@ -309,12 +310,13 @@ def _age_words(years: int) -> str:
 
 
 def _view_members(file: CaseFile) -> tuple[Member, ...]:
+    unnamed = "Name not shown" if file.referral.arm == RANDOM and not file.persons else "Name not known"
     members = []
     for subject in file.record.people:
         person = file.persons.get(subject.person)
         members.append(
             Member(
-                name=write_name(person.name) if person and person.name else "Name not known",
+                name=write_name(person.name) if person and person.name else unnamed,
                 age=_age_words(subject.age) if subject.age is not None else "not known",
                 safe_contact=person.safe_contact if person else "",
                 born=write_day(person.birth_date) if person and person.birth_date else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +114,8 @@ def fill_places(
     """Return the places on the lists `headers` (by team), by team and rank.
 
     A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last places, of each team
-    its share of `shares` (rounded down), are drawn by lot from as many households below them as the team has places.
+    its share of `shares` (rounded down), are drawn by lot from as many households below them as the team has places,
+    without those who are in no look.
     Of a list with a lot of a trial the last places go as `draw_tails` says; its records show nothing of it.
     """
     places: list[Place] = []
@@ -126,7 +127,8 @@ def fill_places(
             continue
         lots = int((shares or {}).get(header.team, 0.0) * header.capacity)
         line = header.capacity - lots
-        pool = sorted((place for place in candidates if line < place.rank <= line + header.capacity), key=_lot(at))
+        near = [place for place in candidates if line < place.rank <= line + header.capacity]
+        pool = sorted(_choose_for_looks(at, header, near), key=_lot(at))
         inclusion = min(1.0, lots / len(pool)) if pool else 1.0
         places += [place for place in candidates if place.rank <= line]
         places += [
@@ -212,13 +214,22 @@ def draw_below(
     """Return `number` places of each list drawn by lot from just below its line, for a second look; none is listed.
 
     Drawn from as many households below the line as there are places above it, by the lot of their names: the same each
-    time it is drawn. The rows `occupied` have a place already.
+    time it is drawn. The rows `occupied` have a place already; who is in no look (`IssuedList.no_look`) is never drawn.
     """
     below: dict[str, list[Place]] = {team: [] for team in headers}
     for place in order_candidates(council, at, margins, headers):
         if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in occupied:
             below[place.header.team].append(place)
-    return [place for candidates in below.values() for place in sorted(candidates, key=_lot(at))[:number]]
+    return [
+        place
+        for team, candidates in below.items()
+        for place in sorted(_choose_for_looks(at, headers[team], candidates), key=_lot(at))[:number]
+    ]
+
+
+def _choose_for_looks(at: MatrixDate, header: IssuedList, places: Sequence[Place]) -> list[Place]:
+    no_look = header.no_look
+    return [place for place in places if at.entity[place.row].decode() not in no_look]
 
 
 def order_candidates(
@@ -232,11 +243,10 @@ def order_candidates(
     """Return everybody whom the lists don't leave out or pass over, by team and rank, to so many times the capacity."""
     teams = find_teams(council, at)
     over = passed_over or {}
+    out = {team: header.left_out for team, header in headers.items()}
     left_out = np.array(
         [
-            team not in headers
-            or name.decode() in headers[team].excluded
-            or name.decode() in over.get(team, frozenset())
+            team not in headers or name.decode() in out[team] or name.decode() in over.get(team, frozenset())
             for team, name in zip(teams.tolist(), at.entity.tolist(), strict=True)
         ],
         dtype=bool,

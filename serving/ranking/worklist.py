@@ -42,17 +42,19 @@ from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
 from serving.ranking.step_turns import begin_turns, keep_turns
 from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
-from serving.ranking.year_of_looks import allow_looks, require_share
+from serving.ranking.year_of_looks import allow_looks, leave_out_of_looks, require_share
 from serving.store.actions import export_actions, write_csv
 from serving.store.issued import WITH_WORKER
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import list_feeds, read_suspensions, require_running
 
-__all__ = ["Departures", "ListSummary", "RankResult", "rank_households"]
+__all__ = ["Departures", "ListSummary", "NoLooks", "RankResult", "rank_households"]
 
 
 Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
 """Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
+NoLooks = Callable[[str, date], Collection[str]]
+"""Who may be on a list and in no look below its line: people of a snapshot, at a date."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,13 @@ def rank_households(
     score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = score_rows,
     timelines: Timelines | None = None,
     departures: Departures | None = None,
+    no_looks: NoLooks | None = None,
 ) -> RankResult:
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
     `score` gives the margin of each row: here, or on a cluster; `timelines` what services recorded of the households,
-    `departures` who must leave a list that is still fixed: a death, or help that is there already.
+    `departures` who must leave a list that is still fixed: a death, or help that is there already;
+    `no_looks` who is in no look below a line.
     With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
     BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, it
     saw nothing of anybody, or no team offers any help.
@@ -154,6 +158,9 @@ def rank_households(
         stepped = begin_turns(invocation, running, headers, scored, store)
         headers, trial = stepped.headers, stepped.words or trial
         lots = begin_lots(invocation, running, headers, elsewhere, scored)
+        if no_looks is not None and (share or settings.second_look.below):
+            people = no_looks(str(matrix.manifest["snapshot"]), as_of)
+            headers = leave_out_of_looks(invocation, headers, at, people)
         looks = allow_looks(invocation, store, headers, share)
         fill = partial(fill_places, council, at, scored.margins, shares=looks.shares, trial_lots=lots)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
@@ -312,7 +319,7 @@ def _summarise_lists(
             capacity=header.capacity,
             eligible=header.eligible,
             referrals=len(store.referrals(header.programme, header.id)),
-            left_out=len(header.excluded),
+            left_out=len(header.left_out),
             new=header.team in new,
         )
         for header in sorted([*new.values(), *fixed], key=lambda header: header.team)
@@ -362,7 +369,7 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
             "inputs": inputs,
             "lists": [
                 {key: value for key, value in asdict(header).items() if key != "excluded"}
-                | {"left_out": len(header.excluded)}
+                | {"left_out": len(header.left_out)}
                 for header in sorted(headers, key=lambda header: header.id)
             ],
         },

@@ -4,6 +4,9 @@
 many, and `most_a_year` so many looks in any twelve months, over all lists of the programme. What was issued counts,
 also where the household was taken off since. Where less is left than the lists ask for, the list with the most lots
 gives up one after the other; which of two with as many, their ids' hash says, so that it is not always the same team.
+
+Where charter.toml names a purpose for looks (`[exploration] purpose`), whoever objects to it is in none of them, by lot
+or as a second look: the households that a lot draws from are fewer, and the chance of each is of those that are left.
 """
 
 from __future__ import annotations
@@ -11,16 +14,28 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+import numpy as np
+
+from charter.contracts.matrix import MatrixDate
 from charter.errors import CharterError
 from charter.invocation import Invocation
-from serving.ranking.places import Place
+from serving.ranking.places import Place, find_teams
+from serving.store.issued import NO_LOOK
 from serving.store.store import IssuedList, Store
 
-__all__ = ["RANDOM", "LooksAllowed", "allow_looks", "count_in_a_year", "find_share", "require_share"]
+__all__ = [
+    "RANDOM",
+    "LooksAllowed",
+    "allow_looks",
+    "count_in_a_year",
+    "find_share",
+    "leave_out_of_looks",
+    "require_share",
+]
 
 RANDOM = "random"
 """The arm of a household that a lot put on a list from below its line."""
@@ -80,6 +95,23 @@ def allow_looks(invocation: Invocation, store: Store, headers: Mapping[str, Issu
         lots[max(lots, key=lambda team: (lots[team], ids[team]))] -= 1
     fewer = {team: find_share(lots[team], headers[team].capacity) for team in lots if lots[team] < wanted[team]}
     return LooksAllowed(shares | fewer, sum(wanted.values()), before, most)
+
+
+def leave_out_of_looks(
+    invocation: Invocation, headers: Mapping[str, IssuedList], at: MatrixDate, people: Collection[str]
+) -> dict[str, IssuedList]:
+    """Return the lists, by team, with the households of `people` (pseudonyms) noted as in no look below the line.
+
+    They may be on the list as before. Noted with each list, so that its lots can be drawn again.
+    """
+    rows = np.unique(at.person_row[np.isin(at.person, np.array(sorted(people), dtype="S32"))])
+    teams = find_teams(invocation.council, at)
+    lists = dict(headers)
+    for row in rows.tolist():
+        team, name = str(teams[row]), at.entity[row].decode()
+        if team in lists and name not in lists[team].excluded:
+            lists[team] = replace(lists[team], excluded={**lists[team].excluded, name: NO_LOOK})
+    return lists
 
 
 def count_in_a_year(days: Iterable[date], day: date) -> int:

@@ -40,9 +40,14 @@ from serving.store.issued import Referral
 from serving.store.sealing_at_rest import Seals, name_record
 from serving.store.tables import anchors, audit, members, referrals
 
-__all__ = ["Act", "AuditLog", "find_monday"]
+__all__ = ["NEED_SEEN", "Act", "AuditLog", "find_monday"]
+
+NEED_SEEN = "need.seen"
+"""What the log calls it where somebody says that they see a need at a look below the line."""
 
 _ANCHOR_EVERY = 100
+_NEED_WAS_SEEN = ("taken_up", "stepped_up", "family_said_no")
+"""What becomes of a case only where somebody saw a need."""
 _DETAIL = list(Entry.__dataclass_fields__).index("detail")
 _ADD_ENTRY = insert(audit)
 _SEALED = list(Referral.__dataclass_fields__).index("sealed")
@@ -218,6 +223,17 @@ class AuditLog:
         """Return the view a reviewer gave of a case before seeing the reasons, or None."""
         detail = self._said(identity, "own_view.given", referral_id)
         return str(detail["view"]) if detail else None
+
+    def needs_seen(self, referral_ids: Sequence[str]) -> frozenset[str]:
+        """Return the looks below the line, of these referrals, at which a need was seen, or help offered at once."""
+        if not referral_ids:
+            return frozenset()
+        entries = select(audit.c.subject).where(audit.c.action == NEED_SEEN, audit.c.subject.in_(list(referral_ids)))
+        cases = select(referrals.c.id).where(
+            referrals.c.id.in_(list(referral_ids)), referrals.c.status.in_(_NEED_WAS_SEEN)
+        )
+        with begin_reading(self._engine) as connection:
+            return frozenset(connection.execute(union(entries, cases)).scalars())
 
     def knows_family(self, identity: Identity, referral_id: str) -> bool:
         """Whether a reviewer said that they know this family, on whichever list, so that somebody else must decide."""

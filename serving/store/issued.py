@@ -10,6 +10,7 @@ from charter.errors import SoonerError
 
 __all__ = [
     "NOT_BEGUN",
+    "NO_LOOK",
     "WITH_WORKER",
     "ConflictError",
     "Decision",
@@ -21,6 +22,8 @@ __all__ = [
 
 NOT_BEGUN = "lists have not begun there"
 """Why a list leaves out whom a stepped trial has not come to."""
+NO_LOOK = "is in no look below the line"
+"""Why a household that may be on the list is drawn for no look: somebody there objects to looks."""
 WITH_WORKER = "has a worker already"
 """Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
 
@@ -47,6 +50,16 @@ class IssuedList:
     snapshot: str
     matrix: str
     bundle: str
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Whom the list left out, and why, by entity: not those who may be on it, and are in no look below its line."""
+        return {entity: why for entity, why in self.excluded.items() if why != NO_LOOK}
+
+    @property
+    def no_look(self) -> frozenset[str]:
+        """Who may be on the list, and is in no look below its line."""
+        return frozenset(entity for entity, why in self.excluded.items() if why == NO_LOOK)
 
 
 @dataclass(frozen=True)

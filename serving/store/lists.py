@@ -7,7 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from charter.acts import SYSTEM
 from serving.identity import Identity
@@ -218,10 +231,13 @@ class Lists(Outbox):
         with begin_reading(self._engine) as connection:
             return tuple(connection.execute(query).scalars())
 
-    def still_listed(self, persons: Iterable[str], before: str) -> bool:
-        """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands."""
+    def still_listed(self, persons: Iterable[str], before: str, *, looks: bool = False) -> bool:
+        """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands.
+
+        With `looks`, a look below the line at which nothing was decided.
+        """
         with begin_reading(self._engine) as connection:
-            return connection.execute(_select_standing(persons, before).limit(1)).first() is not None
+            return connection.execute(_select_standing(persons, before, looks=looks).limit(1)).first() is not None
 
     def days_of_looks(self, programme: str) -> list[str]:
         """Return the day of each look below the line that a programme's lists were issued with, taken off since or not.
@@ -261,16 +277,16 @@ class Lists(Outbox):
         with self._acting() as act:
             act.log(actor="sooner", role=SYSTEM, action="retention.carried_out", subject=request, purpose="rank")
 
-    def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
+    def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "", looks: bool = False) -> int:
         """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
 
         What was only kept for a second look was never issued, so it is deleted. What was sent about them is called
-        back, and what waits to be sent is not. With `before`, only what was issued
-        before that moment (text, as the database keeps it).
+        back, and what waits to be sent is not. With `before`, only what was issued before that moment (text, as the
+        database keeps it); with `looks`, only looks below the line at which nothing was decided.
         """
         removed = 0
         with self._acting() as act:
-            rows = act.connection.execute(_select_standing(persons, before).order_by(referrals.c.id)).all()
+            rows = act.connection.execute(_select_standing(persons, before, looks=looks).order_by(referrals.c.id)).all()
             self._call_back(act, actor, SYSTEM, [row.id for row in rows], why)
             for row in rows:
                 same = referrals.c.id == row.id
@@ -359,7 +375,7 @@ def read_header(row: Row[Any]) -> IssuedList:
     return IssuedList(**{**row._mapping, "excluded": excluded})
 
 
-def _select_standing(persons: Iterable[str], before: str) -> Select[Any]:
+def _select_standing(persons: Iterable[str], before: str, *, looks: bool) -> Select[Any]:
     """Select id and status of the referrals of these people that stand, of those issued before a moment if any."""
     query = (
         select(referrals.c.id, referrals.c.status)
@@ -367,6 +383,9 @@ def _select_standing(persons: Iterable[str], before: str) -> Select[Any]:
         .where(members.c.person.in_(sorted(set(persons))), referrals.c.removed == "")
         .distinct()
     )
+    if looks:
+        waits = (referrals.c.arm == "random") & referrals.c.status.in_(("new", "deferred"))
+        query = query.where(or_(referrals.c.status == BELOW, waits))
     if not before:
         return query
     of_list = (lists.c.programme == referrals.c.programme) & (lists.c.id == referrals.c.list)

@@ -35,7 +35,7 @@ def count_left_out(desk: Desk) -> list[LeftOut]:
     counts: Counter[str] = Counter()
     for team in desk.invocation.council.teams:
         for header in desk.store.lists(desk.programme, team.id)[:1]:
-            counts.update(header.excluded.values())
+            counts.update(header.left_out.values())
     return [LeftOut(_name_rule(why), households) for why, households in counts.most_common()]
 
 

@@ -13,6 +13,7 @@ from serving.casework.view import STATUS
 from serving.casework.visit import Visit
 from serving.casework.working.consequences import list_consequences
 from serving.desk import Desk
+from serving.store.audit_log import NEED_SEEN
 from serving.store.case_decisions import UNDO_MINUTES
 from serving.store.leaving.outbox import RECALL
 
@@ -40,6 +41,7 @@ _DONE = {
     "explained": ("reading.explained", "Kept. The data protection officer reads the same words."),
     "answered": ("challenge.answered", "Your answer is kept, and the household can read it."),
     "view": ("own_view.given", "Your own view is kept. These are the reasons."),
+    "need": (NEED_SEEN, "Kept: you see a need. Who it is about is shown now, and help may be offered."),
     "moved": ("referral.transferred", "The case was moved. It is on the other team’s list now."),
     "known": ("conflict.declared", "A colleague decides on that case. You see it nowhere any more."),
     "refreshed": ("refresh.asked", "A new list was asked for. The next ranking of a later day makes it."),

@@ -68,7 +68,7 @@ def test_two_of_eight_places_are_drawn_with_their_probability_and_made_again(wor
     client = Client(guarded(desk))
     client.sign_in("demo-north-lead_practitioner")
     assert client.get("/worklists/north").text.count("Drawn by lot: a desk review") == 2
-    assert "Contact it only if you would have without this list" in client.get(f"/cases/{listed[-1].id}").text
+    assert "Where you see a need, help may be offered" in client.get(f"/cases/{listed[-1].id}").text
 
 
 def test_the_lot_falls_as_often_as_it_says(world: World) -> None:
@@ -148,9 +148,13 @@ def test_residents_and_the_status_say_how_many_a_year(world: World) -> None:
     invocation = replace(world.invocation)  # the same council, its files read again
     assert say_looks_of_the_year(invocation) == ""
     rank_households(invocation, world.matrix, AS_OF)
-    assert say_looks_of_the_year(invocation).endswith("in the last twelve months: 7 (at most 7).")
+    assert say_looks_of_the_year(invocation).endswith(
+        "in the last twelve months: 7 (at most 7). The charter names no purpose for them: [exploration] purpose."
+    )
     said = say_below(DataUse(invocation, NOT_USED, {}, {}, {}, {}))
     assert "A lot puts some" in said
     assert "(at most 7 in any twelve months)" in said
     assert "no person has looked at the" not in said
-    assert say_looks(invocation.charter).endswith("At most 7 such looks in any twelve months.")
+    assert say_looks(invocation.charter).endswith(
+        "At most 7 such looks in any twelve months. It names no purpose of their own for them."
+    )

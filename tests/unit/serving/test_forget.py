@@ -15,9 +15,11 @@ from serving.ranking.worklist import rank_households
 from tests.unit.serving.conftest import AS_OF, World, open_casework
 
 
-def carried_out(world: World, person: str, *, action: str = "object", filed_at: datetime, answers: str = "") -> Request:
+def carried_out(
+    world: World, person: str, *, action: str = "object", filed_at: datetime, answers: str = "", purpose: str = "*"
+) -> Request:
     """File a request and leave its tombstone in a snapshot, as carrying it out does."""
-    said = Request(action, filed_at.isoformat(), "housing", "ref", ("ref",), "*", "*", answers=answers)
+    said = Request(action, filed_at.isoformat(), "housing", "ref", ("ref",), "*", purpose, answers=answers)
     append_request(world.workspace, said)
     snapshot = world.workspace.store / "snapshot1"
     snapshot.mkdir(parents=True, exist_ok=True)

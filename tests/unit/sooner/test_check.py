@@ -140,10 +140,18 @@ def test_looks_below_the_line_are_said_with_their_yearly_most(folder: Path) -> N
     change(folder / "early_help" / "worklist.toml", "share = 0.0", "share = 0.1")
     charter = folder / "charter.toml"
     charter.write_text(f"{charter.read_text()}\n[exploration]\nlargest_share = 0.1\n")
-    (note,) = list_notes(folder)
+    note, purpose = list_notes(folder)
     assert note.startswith("early_help: 0.1 of each list goes by lot")
     assert "names no most for a year" in note
-    change(charter, "largest_share = 0.1", "largest_share = 0.1\nmost_a_year = 52")
+    assert "names no purpose for looks below the line" in purpose
+    change(charter, "largest_share = 0.1", 'largest_share = 0.1\nmost_a_year = 52\npurpose = "look"')
     (note,) = list_notes(folder)
     assert note.endswith("at most 52 in any twelve months.")
+    # Looks have a purpose of their own now, and no signal is allowed for it yet.
+    assert "which the charter does not allow for the purpose look" in run_sooner("check", str(folder)).err
+    for name in ("charter.toml", "register.toml"):
+        text = (folder / name).read_text(encoding="utf-8")
+        text = text.replace('"display", "evaluate"', '"display", "look", "evaluate"')
+        (folder / name).write_text(text, encoding="utf-8")
+    assert check_council(folder, TODAY) == ()
     assert note in run_sooner("check", str(folder)).out

@@ -49,7 +49,10 @@ _OLDEST, _NEWEST = number_day(date(1900, 1, 1)), number_day(date(2028, 1, 1))
 
 @dataclass(frozen=True)
 class Declared:
-    """One file as declared: its name, columns as (name, type), key, and how its service writes dates and datetimes."""
+    """One file as declared: its name, columns as (name, type), key, how its service writes dates and datetimes, words.
+
+    `title` is the service's, `meaning` says what a row is, and `words` what each column is.
+    """
 
     service: str
     file: str
@@ -57,6 +60,9 @@ class Declared:
     key: tuple[str, ...]
     dates: str
     datetimes: str
+    title: str
+    meaning: str
+    words: Mapping[str, str]
 
     @property
     def recorded(self) -> str | None:
@@ -65,9 +71,9 @@ class Declared:
 
 
 @cache
-def read_declarations() -> Mapping[tuple[str, str], Declared]:
-    """Read `extracts.toml`: every file by (service, name)."""
-    raw = tomllib.loads((files("borough") / "extracts.toml").read_text(encoding="utf-8"))
+def read_declarations(name: str = "extracts.toml") -> Mapping[tuple[str, str], Declared]:
+    """Read `extracts.toml`, or another of the same form beside it: every file by (service, name)."""
+    raw = tomllib.loads((files("borough") / name).read_text(encoding="utf-8"))
     return {
         (service, name): Declared(
             service,
@@ -76,6 +82,9 @@ def read_declarations() -> Mapping[tuple[str, str], Declared]:
             tuple(table["key"]),
             section["dates"],
             section.get("datetimes", ""),
+            section["title"],
+            table["meaning"],
+            {column[0]: column[2] for column in table["columns"]},
         )
         for service, section in raw.items()
         if service != "codes"

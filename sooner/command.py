@@ -15,6 +15,7 @@ import serving.commands
 import sooner.closing
 import sooner.commands
 import sooner.keeping
+import sooner.open_borough
 import sooner.residents
 import sooner.retention
 import training.commands

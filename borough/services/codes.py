@@ -7,11 +7,19 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["read_codes"]
+__all__ = ["list_codes", "read_codes"]
 
 
 @cache
+def list_codes() -> Mapping[str, Mapping[str, list[str]]]:
+    """Return every code list by its name: the services' codes by what they mean."""
+    lists = tomllib.loads((files("borough") / "extracts.toml").read_text(encoding="utf-8"))["codes"]
+    return {
+        name: {meaning: list(values) for meaning, values in codes.items() if meaning != "meaning"}
+        for name, codes in lists.items()
+    }
+
+
 def read_codes(name: str) -> Mapping[str, list[str]]:
-    """Return a code list: the service's codes by what they mean."""
-    lists = tomllib.loads((files("borough") / "extracts.toml").read_text(encoding="utf-8"))["codes"][name]
-    return {meaning: list(values) for meaning, values in lists.items() if meaning != "meaning"}
+    """Return one code list."""
+    return list_codes()[name]

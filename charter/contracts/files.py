@@ -31,6 +31,7 @@ __all__ = [
     "new_file",
     "new_folder",
     "read_json",
+    "renew_folder",
     "require_unused",
     "set_current",
     "write_json",
@@ -84,15 +85,31 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Folders are named by their content, so one that is already there is the same and is kept.
     """
+    with _filled_beside(path) as beside:
+        yield beside
+        _sync_files(beside)
+        if not path.exists():
+            beside.rename(path)
+
+
+@contextmanager
+def renew_folder(path: Path) -> Iterator[Path]:
+    """Give a folder beside `path` to fill; on success it takes the place of `path` in one step, on failure it goes."""
+    with _filled_beside(path) as beside:
+        yield beside
+        _sync_files(beside)
+        if path.exists():
+            exchange_paths(beside, path)
+        else:
+            beside.rename(path)
+
+
+@contextmanager
+def _filled_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=path.parent))
     try:
         yield beside
-        for child in beside.rglob("*"):
-            if child.is_file():
-                _sync_file(child)
-        if not path.exists():
-            beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -110,6 +127,12 @@ def exchange_paths(new: Path, old: Path) -> None:
             f"the new {old.name}/ could not take the place of the old one: {reason}.",
             f"Move {old.name}/ away and run this again.",
         )
+
+
+def _sync_files(folder: Path) -> None:
+    for child in folder.rglob("*"):
+        if child.is_file():
+            _sync_file(child)
 
 
 def _sync_file(path: Path) -> None:

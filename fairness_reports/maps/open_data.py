@@ -18,7 +18,7 @@ from charter.errors import DataError
 from fairness_reports.maps.area_files import Row, write_csv
 from fairness_reports.maps.need import MODE, expires_on
 
-__all__ = ["LICENCE", "describe_set", "write_catalogue", "write_datasets"]
+__all__ = ["LICENCE", "describe_set", "require_contact", "write_catalogue", "write_datasets"]
 
 LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _FILES = (
@@ -54,6 +54,15 @@ def write_catalogue(
         )
     write_csv(folder / "dictionary.csv", [_describe_column(name) for name in rows[0]])
     write_datasets(folder / "data.json", [_describe_map(council, topic, quarter, made_on)])
+
+
+def require_contact(council: Council) -> None:
+    """Raise DataError where council.toml names nobody whom readers of open data could ask."""
+    if not council.contact:
+        raise DataError(
+            "open data has no catalogue: nobody is named whom readers could ask.",
+            "Write `contact` in council.toml, then publish again.",
+        )
 
 
 def write_datasets(path: Path, datasets: Sequence[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from charter.council.public_file import DataRequest
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from fairness_reports.maps.open_data import write_datasets
+from fairness_reports.residents.made_up_borough import copy_borough, list_borough
 from fairness_reports.residents.public_counts import COUNTS, read_index
 from fairness_reports.residents.savvi_model import SAVVI
 
@@ -34,9 +35,11 @@ def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]
 
 
 def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], site: Path) -> None:
-    """Copy the files of every set into `data/` of the site."""
-    for name, folder in _list_sets(invocation):
+    """Copy the files of every set into `data/` of the site; raise DataError where the made-up borough isn't whole."""
+    for name, folder in _list_own_sets(invocation):
         shutil.copytree(folder, site / "data" / name)
+    for name, _ in list_borough(invocation):
+        copy_borough(invocation, name, site / "data" / name)
     if read_index(invocation):
         shutil.copytree(_find_counts(invocation), site / "data" / COUNTS)
     for record in records:
@@ -71,6 +74,10 @@ def _write_catalogue(invocation: Invocation, data: Path) -> None:
 
 def _list_sets(invocation: Invocation) -> list[tuple[str, Path]]:
     """Return the folder of each set that has a catalogue of its own, by what it is called below `data/`."""
+    return [*_list_own_sets(invocation), *list_borough(invocation)]
+
+
+def _list_own_sets(invocation: Invocation) -> list[tuple[str, Path]]:
     model = invocation.workspace.root / "published" / SAVVI
     return [*_list_maps(invocation), *([(SAVVI, model)] if model.exists() else ())]
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts import SCHEMA_VERSION, check_document
-from charter.contracts.files import content_id, exchange_paths, new_folder, read_json, write_json, write_text
+from charter.contracts.files import content_id, read_json, renew_folder, write_json, write_text
 from charter.council.council import Council
 from charter.invocation import Invocation
 from fairness_reports.audit.population.issued_lists import NOT_LISTED
@@ -140,9 +139,7 @@ def _describe_entry(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _write_folder(folder: Path, index: Mapping[str, Any], documents: list[Mapping[str, Any]], council: Council) -> None:
-    fresh = folder.with_name(f".{folder.name}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with new_folder(fresh) as beside:
+    with renew_folder(folder) as beside:
         write_json(beside / "index.json", index)
         for document in documents:
             write_json(beside / f"{document['id']}.json", document)
@@ -151,11 +148,6 @@ def _write_folder(folder: Path, index: Mapping[str, Any], documents: list[Mappin
             names = dict.fromkeys(name["name"] for document in documents for name in document["dimensions"])
             write_csv(beside / "dictionary.csv", [_describe_column(name) for name in (*names, "count")])
             write_datasets(beside / "data.json", [_describe_set(document, council) for document in documents])
-    if folder.exists():
-        exchange_paths(fresh, folder)
-        shutil.rmtree(fresh)
-    else:
-        fresh.rename(folder)
 
 
 def _describe_set(document: Mapping[str, Any], council: Council) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from charter.council.public_file import PublicFile
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.vault.rights_ledger import ACTIONS, read_requests
@@ -37,7 +38,10 @@ class FormField:
 
 @dataclass(frozen=True)
 class RightsPart:
-    """One right: what it is, and the form that uses it (`kind` is the form's name at the door)."""
+    """One right: what it is, and the form that uses it (`kind` is the form's name at the door).
+
+    `link` is the address and words of a page of the service that belongs to it.
+    """
 
     id: str
     title: str
@@ -45,6 +49,7 @@ class RightsPart:
     sentences: Sequence[str]
     fields: Sequence[FormField]
     button: str
+    link: tuple[str, str] | None = None
 
 
 NAME = FormField("name", "Your name")
@@ -56,8 +61,9 @@ REACH = FormField(
 )
 
 
-def list_rights(policy: Policy, register: Register) -> tuple[RightsPart, ...]:
+def list_rights(policy: Policy, register: Register, public: PublicFile) -> tuple[RightsPart, ...]:
     """Return the rights that a page describes, each with its form."""
+    own_page = public.own_page_days if public.door else 0
     return (
         RightsPart(
             "see",
@@ -67,9 +73,11 @@ def list_rights(policy: Policy, register: Register) -> tuple[RightsPart, ...]:
                 "You get a copy of what is held about you, and of why you were or were not on a list.",
                 "First we make sure that it is you, and how we can reach you safely.",
                 "By law you get it within one month.",
+                *([_say_own_page(own_page)] if own_page else ()),
             ),
             (NAME, REACH),
             "Ask for a copy",
+            (f"{public.door.rstrip('/')}/public/your-page", "Open your own page with a code") if own_page else None,
         ),
         RightsPart(
             "object",
@@ -111,6 +119,14 @@ def say_overruling(policy: Policy) -> str:
     if not titles:
         return "Nobody may overrule it."
     return f"It may be overruled only by: {'; '.join(titles)}. Then you get the reasons in writing, and can complain."
+
+
+def _say_own_page(days: int) -> str:
+    within = "within a day" if days == 1 else f"within {days} days"
+    return (
+        "If you like, you can read your copy as a page of your own: when you come to us we tell you a code, which is"
+        f" never posted. It opens the page once, {within}, for half an hour."
+    )
 
 
 def _say_consent(register: Register) -> str:

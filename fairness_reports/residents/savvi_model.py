@@ -13,7 +13,6 @@ No row of a person is read for it: what is released, the register and public.tom
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -24,14 +23,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from charter.contracts import SCHEMA_VERSION, check_document, read_document_members, read_table_contract
-from charter.contracts.files import exchange_paths, new_folder, write_json
+from charter.contracts.files import renew_folder, write_json
 from charter.council.council import Area, Council, Offer, Team
 from charter.council.public_file import PublicUse
 from charter.council.register import ExtractFile, Signal, Source
-from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.maps.area_files import Row, write_csv
-from fairness_reports.maps.open_data import LICENCE, describe_set, write_datasets
+from fairness_reports.maps.open_data import LICENCE, describe_set, require_contact, write_datasets
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 
 __all__ = ["SAVVI", "describe_model", "find_ours", "publish_savvi", "read_savvi"]
@@ -209,27 +207,16 @@ def publish_savvi(invocation: Invocation) -> tuple[Path, int]:
 
     Raises DataError where council.toml names nobody whom readers could ask.
     """
-    if not invocation.council.contact:
-        raise DataError(
-            "open data has no catalogue: nobody is named whom readers could ask.",
-            "Write `contact` in council.toml, then publish again.",
-        )
+    require_contact(invocation.council)
     document = describe_model(invocation, gather_uses(invocation))
     check_document("savvi", document)
     folder = invocation.workspace.root / "published" / SAVVI
-    fresh = folder.with_name(f".{SAVVI}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with new_folder(fresh) as beside:
+    with renew_folder(folder) as beside:
         write_json(beside / "savvi.json", document)
         for name, rows in _list_tables(document).items():
             write_csv(beside / name, [dict(zip(_COLUMNS[name], row, strict=True)) for row in rows], _COLUMNS[name])
         write_csv(beside / "dictionary.csv", list(_describe_columns()))
         write_datasets(beside / "data.json", [_describe_set(invocation)])
-    if folder.exists():
-        exchange_paths(fresh, folder)
-        shutil.rmtree(fresh)
-    else:
-        fresh.rename(folder)
     return folder, len(document["model"]["entities"])
 
 

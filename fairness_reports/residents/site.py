@@ -26,7 +26,7 @@ from markupsafe import Markup
 
 from charter.address_code import draw_address_code
 from charter.clocks import PANEL_DAYS
-from charter.contracts.files import exchange_paths, new_folder, write_text
+from charter.contracts.files import renew_folder, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.law import cite_law
@@ -80,20 +80,13 @@ def write_site(invocation: Invocation) -> tuple[Path, list[str]]:
     uses = gather_uses(invocation)
     pages = _Site(invocation, uses).render_pages()
     site = invocation.workspace.site
-    fresh = site.with_name(".site")
-    shutil.rmtree(fresh, ignore_errors=True)
-    with new_folder(fresh) as beside:
+    with renew_folder(site) as beside:
         for name, text in pages.items():
             write_text(beside / name, text)
         for name in ("site.css", "sum.js"):
             write_text(beside / name, _read_template(name))
         _copy_formats(invocation, beside)
         copy_open_data(invocation, _list_records(uses), beside)
-    if site.exists():
-        exchange_paths(fresh, site)
-        shutil.rmtree(fresh)
-    else:
-        fresh.rename(site)
     return site, sorted(pages)
 
 
@@ -197,9 +190,10 @@ class _Site:
                 "id": part.id,
                 "title": part.title,
                 "sentences": part.sentences,
+                "link": part.link,
                 "form": self._write_form(part.kind, part.fields, part.button),
             }
-            for part in list_rights(self.invocation.charter, self.invocation.register)
+            for part in list_rights(self.invocation.charter, self.invocation.register, self.public)
         ]
 
     def _write_form(

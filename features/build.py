@@ -32,7 +32,7 @@ from charter.contracts.files import (
 )
 from charter.council.council import Council
 from charter.council.training_settings import AsOf, EachEntity
-from charter.errors import DefinitionError, UsageError
+from charter.errors import DataError, DefinitionError, UsageError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.vault.rights_ledger import require_carried_out
@@ -162,8 +162,8 @@ def build_matrix(
     `engine` is engine, reference or spark, which runs on the Spark cluster `master` and says the same in every cell.
 
     Does nothing where it is already there. Moves `current` only for the purpose train at the programme's own dates.
-    Raises UsageError for an unknown engine, CharterError while a resident's request is not carried out on the store;
-    see `make_question` for what else is refused.
+    Raises DataError where no date has a row to learn from, UsageError for an unknown engine, CharterError while a
+    resident's request is not carried out on the store; see `make_question` for what else is refused.
     """
     require_carried_out(invocation.workspace)
     if engine not in ("engine", "reference", "spark"):
@@ -183,6 +183,8 @@ def build_matrix(
                 written = _write_columns(invocation, question, opened, columns, beside)
             else:
                 written = _write_dates(invocation, question, opened, engine, beside, master)
+            if purpose == "train" and as_of is None:
+                _refuse_empty(question, written["as_of"])
             manifest = _describe_matrix(question, opened, rules, engine, name) | {"rows_key": rows_key} | written
             check_document("matrix", manifest)
             write_json(beside / "definition.json", question.definition.document(question.permission.units))
@@ -191,6 +193,27 @@ def build_matrix(
     if purpose == "train" and as_of is None:
         set_current(invocation.workspace.matrix, name)
     return folder
+
+
+def _refuse_empty(question: Question, dates: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise DataError where no date has a row: training would name the lack of labels, and not its cause."""
+    if any(facts["rows"] for facts in dates.values()):
+        return
+    each, asked = question.each, f"none of {len(dates):,} as-of dates has a row"
+    if each is None:
+        raise DataError(
+            f"{asked}: nobody is in the cohort at any of them.",
+            "Look at COHORT in definition.py, and at [as_of] of training.toml beside what the deliveries cover.",
+        )
+    if each.planned or each.span or each.after:
+        raise DataError(
+            f"{asked}: no {each.signal} that was known by then gives one of them as its own date.",
+            "Look at `each` and the dates in [as_of] of training.toml, and at when its records became known.",
+        )
+    raise DataError(
+        f"{asked}: each row is at the very day of its {each.signal}, and none of them was known before that day began.",
+        f'Let rows come a day later: each = {{ signal = "{each.signal}", after = {{ n = 1, unit = "days" }} }}.',
+    )
 
 
 def _render_register(invocation: Invocation, question: Question) -> str:

@@ -69,6 +69,8 @@ class Frames:
             )
         if not events.num_rows:
             raise DataError("the events have no row.", "Give at least one.")
+        if not pc.count(events["valid_at"]).as_py():
+            raise DataError("no event says when it happened.", "Fill valid_at.")
         if "event_id" not in events.column_names:
             numbers = pa.array([f"row-{number}" for number in range(events.num_rows)])
             tables["events"] = events.append_column("event_id", numbers)
@@ -193,5 +195,5 @@ def _day_of(moment: date | datetime) -> date:
 
 
 def _find_newest(events: pa.Table) -> date:
-    columns = [name for name in ("valid_at", "known_at") if name in events.column_names]
-    return max(_day_of(pc.max(events[name]).as_py()) for name in columns)
+    newest = [pc.max(events[name]).as_py() for name in ("valid_at", "known_at") if name in events.column_names]
+    return max(_day_of(moment) for moment in newest if moment is not None)

@@ -25,13 +25,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from charter.contracts.files import find_current, writer_lock
-from charter.errors import BlockedError, UsageError
+from charter.errors import BlockedError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from charter.starting.council_folder import write_council
 from charter.starting.new_council import Answers
 from charter.vault.key import make_key_file
-from features.grammar import Cohort, Definition, Feature, Outcome
+from features.grammar import Cohort, Definition, Feature, Outcome, Signal
 from sooner.frame_council import Frames, to_arrow
 from sooner.path import build_rows, issue_lists, judge_model, prepare_snapshot
 from training import workbench
@@ -39,9 +39,14 @@ from training import workbench
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # it ships no types
 
+    from features.grammar.expression import Aggregate
+
 __all__ = ["Workbench", "read_feature_table"]
 
 _LAST_CONTACT = re.compile(r'"last_contact"\s*,?\s*')
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_MOST_DETAILS = 20
+"""A category has no more details: the grammar's own bound."""
 _PLACES = re.compile(r"(?m)^(\s*places = ).*$")
 
 
@@ -167,38 +172,73 @@ def read_feature_table(
 ) -> tuple[pa.Table, list[Feature]]:
     """Return somebody else's feature table as events and features: each value as of the day it became known.
 
-    `frame` has a row for each person (`person_id`) and time (`known_at`), and `columns` of numbers; an empty cell says
-    nothing. At an as-of date a feature is the newest value known by then, as everywhere. Give `events=[yours, these]`,
-    and the features with yours.
+    `frame` has a row for each person (`person_id`) and time (`known_at`), and `columns` of numbers, of yes and no, or
+    of texts; an empty cell says nothing. At an as-of date a feature is the newest value known by then, as everywhere;
+    a text is a category of its 20 commonest values, and all others are one more. A column's name in small letters,
+    with _ for all that is no letter or digit, names its signal and feature. Give `events=[yours, these]`, and the
+    features with yours. Raises DataError for a column that is not there, that is of another kind (a day), or that is
+    named as another one is.
     """
-    from features.grammar import latest, signal, since_start
+    from features.grammar import signal
 
     table = to_arrow(frame, service)
-    parts = []
-    for column in columns:
+    for column in ("person_id", known_at, *columns):
+        if column not in table.column_names:
+            raise DataError(f"{service} has no column {column!r}.", f"Choose from: {', '.join(table.column_names)}.")
+    names = {column: _NOT_IN_A_NAME.sub("_", column.lower()).strip("_") for column in columns}
+    parts, features = [], []
+    for column, name in names.items():
+        if not name[:1].isalpha() or list(names.values()).count(name) > 1:
+            raise DataError(
+                f"{service}'s column {column!r} would be called {name!r}, and a name begins with a letter and is one"
+                " column's.",
+                "Rename the column.",
+            )
         rows = table.filter(pa.compute.is_valid(table[column]))
-        times = rows[known_at]
+        times, asked = rows[known_at], signal(f"{service}.{name}")
+        expression, cells = _read_column(rows[column], asked)
         parts.append(
             pa.table(
                 {
                     "person_id": rows["person_id"].cast(pa.string()),
-                    "signal": pa.repeat(f"{service}.{column}", rows.num_rows),
+                    "signal": pa.repeat(asked.name, rows.num_rows),
                     "valid_at": times,
                     "known_at": times,
-                    "amount": rows[column].cast(pa.float64()),
+                    **cells,
                 }
             )
         )
-    features = [
-        Feature(
-            f"{service}_{column}",
-            latest(signal(f"{service}.{column}"), last=since_start),
-            reason=f"{column.replace('_', ' ').capitalize()}: {{value}}",
-            because=f"It comes ready from {service.replace('_', ' ')}, with the day from which it was known.",
+        features.append(
+            Feature(
+                f"{service}_{name}",
+                expression,
+                reason=f"{name.replace('_', ' ').capitalize()}: {{value}}",
+                because=f"It comes ready from {service.replace('_', ' ')}, with the day from which it was known.",
+            )
         )
-        for column in columns
-    ]
-    return pa.concat_tables(parts), features
+    return pa.concat_tables(parts, promote_options="default"), features
+
+
+def _read_column(values: pa.ChunkedArray, asked: Signal) -> tuple[Aggregate, dict[str, pa.ChunkedArray]]:
+    """Return how a feature reads a ready column without empty cells, and the column of events that its cells become."""
+    from features.grammar import category, latest, since_start
+
+    types = pa.types
+    if types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
+        values = values.cast(pa.string())
+        counted = pa.compute.value_counts(values).to_pylist()
+        counted.sort(key=lambda one: (-one["counts"], one["values"]))
+        common = [one["values"] for one in counted if one["values"].strip()]
+        return category(asked, details=common[:_MOST_DETAILS], last=since_start), {"detail": values}
+    numeric = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+    if any(is_kind(values.type) for is_kind in numeric):
+        return latest(asked, last=since_start), {"amount": values.cast(pa.float64())}
+    raise DataError(
+        f"the column of {asked.name} is of kind {values.type}, and holds neither numbers nor texts.",
+        "Make it a number, such as the days since, or leave it out.",
+    )
 
 
 def _edit(path: Path, pattern: re.Pattern[str], text: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from charter.council.council import Council
 from charter.council.register import Register
 from charter.council.training_settings import TrainingFile
+from charter.council.worklist_settings import WorklistFile
 from charter.errors import SoonerError
 from charter.rules.assessments import require_assessments
 from charter.rules.policy import Policy
@@ -132,6 +133,13 @@ def _list_unready(council: Council, folder: Path, deliveries: Sequence[Delivery]
             "train",
             f"{folder.name}: no team offers any help on {dates[0]}, the first as-of date.",
             "Give a [[team]] of council.toml a `start` before it and a [[team.offer]] with places.",
+        )
+    if settings.as_of.each is not None and WorklistFile.read(folder / "worklist.toml").queue is None:
+        yield Missing(
+            "train",
+            f"{folder.name}: each row has a date of its own (`each` in training.toml), and worklist.toml has no [queue]"
+            " that says how cases are taken: no model can be chosen.",
+            'Add [queue] with places = "offers" to worklist.toml, or leave `each` out.',
         )
     document = json.dumps([feature.document()["expression"] for feature in definition.features])
     if "last_contact" in settings.models.compare and '"days_since"' not in document:

@@ -160,7 +160,8 @@ class MatrixDate:
     def extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest value of each feature, (features,); NaN where it is never seen here."""
         values = np.asarray(self.features)
-        ends = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        # A date can have no row, where each row has a date of its own: fmin and fmax pass over the NaN begun with.
+        ends = np.fmin.reduce(values, axis=0, initial=np.nan), np.fmax.reduce(values, axis=0, initial=np.nan)
         self.let_go()
         return ends
 

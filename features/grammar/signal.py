@@ -44,7 +44,10 @@ class Signal:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            raise DefinitionError(f"{self.name!r} is no signal.", "Name it `service.kind`, as the register does.")
+            raise DefinitionError(
+                f"{self.name!r} is no signal.",
+                "Name it `service.kind`, as the register does: small letters, digits and _ alone.",
+            )
         if self.service == "protected":
             raise CharterError(
                 f"{self.name} is a protected characteristic: no cohort, outcome or feature may read it.",

@@ -187,5 +187,7 @@ def _borrow_columns(sample: NDArray[np.float32], late: NDArray[np.bool_], dates:
     """
     varying = [(rows, ~_mark_unchanging([rows.extremes()])) for rows in dates]
     for column in np.flatnonzero(late):
-        part = next(rows for rows, varies in varying if varies[column])
-        sample[:, column] = np.resize(part.features[:, column], len(sample))
+        # Where dates have few rows each, a column can differ between them and within none.
+        parts = next(([rows] for rows, varies in varying if varies[column]), dates)
+        values = np.concatenate([rows.features[:, column] for rows in parts])
+        sample[:, column] = np.resize(values, len(sample))

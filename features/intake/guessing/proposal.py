@@ -461,8 +461,10 @@ class _Draft:
         if others:
             yield f"Confirm: it did not happen on another day of the row: {', '.join(others)}."
         if "known_at" not in event:
-            yield "Confirm: nothing says when a row was known. What came before the first delivery counts as known"
-            yield "`arrival_lag_days` after it happened (0 days until the source says how late its rows come)."
+            yield "Confirm: no column's name says when a row was known. What came before the first delivery counts as"
+            yield "known `arrival_lag_days` after it happened (0 days until the source says how late its rows come)."
+            if others:
+                yield f'If one of these days is when it was entered, write known_at = "COLUMN": {", ".join(others)}.'
         numbers = [
             name for name, kind in self.kinds.items() if kind in ("decimal", "integer") and _sql(name) not in used
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -87,6 +88,13 @@ def test_extremes_pass_over_what_is_not_seen_and_the_rows_are_there_after(folder
     np.testing.assert_array_equal(mapped.features, FEATURES)
     # What lies in memory has no mapped pages to give back.
     at_day().let_go()
+
+
+def test_a_date_without_a_row_has_no_extremes() -> None:
+    """Where cases have days of their own, on some days none comes."""
+    nobody = replace(at_day(), features=FEATURES[:0])
+    for ends in nobody.extremes():
+        assert np.isnan(ends).tolist() == [True, True, True]
 
 
 def test_whose_records_rest_on_an_uncertain_link_is_read_or_nobody_is(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from charter.contracts.files import find_current, write_json
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.training_settings import AsOf, EachEntity, StatedPeriod
-from charter.errors import CharterError, UsageError
+from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation, shipped_council
 from features.build import build_matrix, read_as_of_dates
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
@@ -203,6 +203,33 @@ def test_what_the_charter_does_not_allow_is_refused(open_council: Callable[[], I
 def test_an_unknown_engine_is_refused(open_council: Callable[[], Invocation]) -> None:
     with pytest.raises(UsageError, match="no engine 'pandas'"):
         build_matrix(open_council(), engine="pandas")
+
+
+@pytest.mark.parametrize(
+    ("each", "said", "do"),
+    [
+        ('each = { signal = "housing.arrears_stage" }', "is at the very day of its housing.arrears_stage", "unit ="),
+        (
+            'each = { signal = "housing.arrears_stage", after = { n = 90, unit = "years" } }',
+            "no housing.arrears_stage that was known by then",
+            "[as_of] of training.toml",
+        ),
+    ],
+)
+def test_own_days_that_give_no_row_are_refused_by_their_cause(
+    tmp_path: Path, open_council: Callable[[], Invocation], each: str, said: str, do: str
+) -> None:
+    """A referral is recorded on its day or after it, so that its very day knows nothing of it."""
+    training = tmp_path / "council/early_help/training.toml"
+    text = training.read_text(encoding="utf-8")
+    start = text.index("\n[as_of]") + 1
+    stated = f"[as_of]\ndates = [2024-03-01, 2024-09-01]\n{each}\n"
+    training.write_text(text[:start] + stated + text[text.index("\n[", start) :], encoding="utf-8")
+    with pytest.raises(DataError, match="none of 2 as-of dates has a row") as refused:
+        build_matrix(open_council())
+    assert said in refused.value.message
+    assert do in refused.value.next_step
+    assert find_current(tmp_path / "workspace/matrix") is None
 
 
 def test_a_failed_build_leaves_nothing(open_council: Callable[[], Invocation], tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_a_signal_of_the_register_that_the_charter_allows_for_nothing_is_said(fo
     assert len(said) == 1
 
 
+def test_all_signals_that_the_charter_allows_for_nothing_are_said_at_once(folder: Path) -> None:
+    for name in ("early_help.episode", "housing.notice"):
+        change(folder / "charter.toml", f'  "{name}",\n', "")
+    (said,) = [one.message for one in check_council(folder, TODAY) if "the charter does not know" in one.message]
+    assert "'early_help.episode'" in said
+    assert "'housing.notice'" in said
+
+
 def test_a_date_that_counts_from_a_signal_nobody_sends_is_said(folder: Path) -> None:
     training = folder / "early_help" / "training.toml"
     text = training.read_text(encoding="utf-8")

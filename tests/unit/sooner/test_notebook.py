@@ -55,6 +55,63 @@ def test_frames_become_a_matrix_of_what_was_known(tmp_path: Path) -> None:
     assert "places = 2" in (tmp_path / "work/councils/first/council.toml").read_text(encoding="utf-8")
 
 
+def test_a_service_none_of_whose_events_says_when_it_was_known_is_read(tmp_path: Path) -> None:
+    """Beside a frame that does: its own column is empty then, not missing."""
+    days = pd.date_range("2018-01-15", "2024-12-15", freq="MS")
+    visits = pd.DataFrame({"person_id": "p2", "signal": "care.visit", "valid_at": days})
+    bench = open_frames(tmp_path / "work", [make_events(), visits])
+    assert bench.matrix().dates
+
+
+def test_a_ready_table_keeps_its_texts_as_categories_and_its_names_as_they_can_be() -> None:
+    table = pd.DataFrame(
+        {
+            "person_id": ["a", "b", "c", "d"],
+            "known_at": [date(2020, 1, 1)] * 4,
+            "Mother's job": ["nurse", "nurse", "cook", None],
+            "G-1": [1, 2, 3, 4],
+            "paid": [True, False, True, True],
+        }
+    )
+    events, features = read_feature_table(table, service="school", columns=["Mother's job", "G-1", "paid"])
+    assert [feature.name for feature in features] == ["school_mother_s_job", "school_g_1", "school_paid"]
+    job, grade, _ = (feature.document()["expression"] for feature in features)
+    assert "category" in str(job)
+    assert "nurse" in str(job)
+    assert "latest" in str(grade)
+    rows = events.to_pylist()
+    assert [row["detail"] for row in rows if row["signal"] == "school.mother_s_job"] == ["nurse", "nurse", "cook"]
+    assert [row["amount"] for row in rows if row["signal"] == "school.paid"] == [1.0, 0.0, 1.0, 1.0]
+
+
+def test_a_category_of_a_ready_table_is_its_twenty_commonest_texts() -> None:
+    codes = [f"code {n:03}" for n in range(300) for _ in range(1 + n)]
+    table = pd.DataFrame({"person_id": "a", "known_at": date(2020, 1, 1), "code": codes})
+    _, (feature,) = read_feature_table(table, service="jobs", columns=["code"])
+    said = str(feature.document()["expression"])
+    assert "code 299" in said
+    assert "code 280" in said
+    assert "code 279" not in said
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("lost", "no column 'lost'"),
+        ("seen_on", "holds neither numbers nor texts"),
+        ("2nd", "a name begins with a letter"),
+        ("Index", "is one column's"),
+    ],
+)
+def test_a_ready_tables_column_that_cannot_be_a_feature_is_refused_in_a_sentence(column: str, said: str) -> None:
+    table = pd.DataFrame(
+        {"person_id": ["a"], "known_at": [date(2020, 1, 1)], "2nd": [1], "Index": [1], "index": [1]}
+        | {"seen_on": [date(2020, 1, 1)]}
+    )
+    with pytest.raises(DataError, match=re.escape(said)):
+        read_feature_table(table, service="bureau", columns=[column, "index"])
+
+
 def test_real_peoples_frames_wait_for_those_who_answer_for_them(tmp_path: Path) -> None:
     with pytest.raises(CharterError, match=r"are not marked synthetic"):
         open_frames(tmp_path / "work", make_events(), made_up=False)

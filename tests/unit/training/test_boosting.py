@@ -106,6 +106,17 @@ def test_a_feed_that_starts_later_than_the_earliest_fold_still_teaches(data: Dat
     assert model.feature_importance("gain")[0] == model.feature_importance("gain").max()
 
 
+def test_a_feed_that_starts_later_and_differs_between_dates_alone_still_has_edges(data: Dataset) -> None:
+    """A queue's days have a case or two each: within none of them need a column differ."""
+    parts = []
+    for place, part in enumerate(dates_of(data)):
+        values = np.array(part.features)
+        values[:, 0] = np.nan if place < 3 else place
+        parts.append(replace(part, features=values))
+    text = BinnedRows(parts, data.dates[:3], data.matrix, SMALL).fit(labels_of(data))
+    assert lgb.Booster(model_str=text).num_trees() > 0
+
+
 def test_reordered_columns_would_score_otherwise(data: Dataset) -> None:
     """The order of the manifest is part of the model: scoring takes arrays, and a name check would not help."""
     text = BinnedRows(dates_of(data), data.dates[:3], data.matrix, SMALL).fit(labels_of(data))

@@ -159,6 +159,14 @@ def test_a_row_recorded_before_it_happened_gives_no_known_time(tmp_path: Path) -
     assert "known_at" not in event
 
 
+def test_a_day_that_could_be_when_a_row_was_entered_is_named_in_whatever_language(tmp_path: Path) -> None:
+    """`lancado` is `entered`: no word of ours says so, so a person is asked."""
+    rows = "".join(f"{n},{n % 5},{1 + n % 28:02}/03/2021,{1 + n % 28:02}/04/2021\n" for n in range(40))
+    (guessed,) = propose(extracts(tmp_path, care__visits=f"visit_id,client_id,dia,lancado\n{rows}"))
+    (said,) = [line for lines in guessed.remarks.values() for line in lines if "known_at = " in line]
+    assert said.endswith(": lancado.")
+
+
 @pytest.mark.parametrize(
     ("written", "form"),
     [("2024-05-31", "%Y-%m-%d"), ("31.05.2024", "%d.%m.%Y"), ("31-May-2024", "%d-%b-%Y"), ("20240531", "%Y%m%d")],

@@ -37,11 +37,12 @@ def write_history_page(invocation: Invocation, history: Mapping[str, Any], words
     rows = []
     if history["interval"] is not None:
         named = (
-            ("By other orders of starts", history["by_order"]),
-            (f"By the error of each {history['unit']}", history["by_unit"]),
+            ("By other orders of starts", history["estimate"], history["by_order"]),
+            (f"By the error of each {history['unit']}", history["estimate"], history["by_unit"]),
+            (f"Each {history['unit']} straight on", history["straight_on"]["estimate"], history["straight_on"]),
         )
-        bounded = [(name, figure["interval"]) for name, figure in named if None not in figure["interval"]]
-        rows = [(name, history["estimate"], low, high) for name, (low, high) in bounded]
+        bounded = [(name, estimate, figure["interval"]) for name, estimate, figure in named]
+        rows = [(name, estimate, *interval) for name, estimate, interval in bounded if None not in interval]
     events: Sequence[Mapping[str, float]] = history["by_event"]
     page = render_paper(
         "history.html",

@@ -7,6 +7,9 @@
 
 It assumes parallel trends: that without lists, needs would have moved alike in places that began and in those that had
 not. What can be asked of the time before anybody began is asked first; any answer against it ends in "cannot be told".
+With few places such checks see little (Roth, American Economic Review: Insights 2022, 4:305-322), so what is found must
+stand as well where each place would have gone straight on along its own line, with that line's error in the interval
+(smoothness with M = 0 of Rambachan and Roth, Review of Economic Studies 2023, 90:2555-2591).
 """
 
 from __future__ import annotations
@@ -34,7 +37,17 @@ from fairness_reports.impact.stepped.permuted_starts import OrderTest, compare_o
 from fairness_reports.impact.stepped.unit_periods import Counted, count_unit_periods
 from fairness_reports.impact.trial_power import count_orders
 
-__all__ = ["LEAST_BEFORE", "LEVEL", "MANY", "HistoryFinding", "TrendCheck", "judge_history", "measure_history"]
+__all__ = [
+    "HANGS",
+    "LEAST_BEFORE",
+    "LEVEL",
+    "MANY",
+    "HistoryFinding",
+    "OnOwnLines",
+    "TrendCheck",
+    "judge_history",
+    "measure_history",
+]
 
 LEVEL = 0.05
 MANY = 30
@@ -42,6 +55,12 @@ MANY = 30
 _MANY_BEGUN = 10
 LEAST_BEFORE = 4
 """Periods before anybody began under which nobody can see whether places moved alike."""
+
+HANGS = (
+    "What is found hangs on places having moved alike: had each gone straight on as it moved before anybody began, the"
+    " interval would say something else."
+)
+"""Why an answer does not stand by itself."""
 
 Floats = NDArray[np.float64]
 
@@ -62,13 +81,25 @@ class TrendCheck:
 
 
 @dataclass(frozen=True)
+class OnOwnLines:
+    """The effect if each unit had gone straight on as it moved before anybody began, with its interval."""
+
+    estimate: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class HistoryFinding:
-    """What is found: a verdict and, where it is "cannot be told", why; the effect both ways, the checks, by event."""
+    """What is found: a verdict and, where it is "cannot be told", why; the effect both ways, the checks, by event.
+
+    `interval` is the effect's if all had moved alike, `straight_on` if each place had gone on along its own line.
+    """
 
     verdict: str
     why: str
     primary: str = "other orders of starts"
     interval: tuple[float, float] | None = None
+    straight_on: OnOwnLines | None = None
     by_unit: StartEffect | None = None
     by_order: OrderTest | None = None
     checks: tuple[TrendCheck, ...] = ()
@@ -89,11 +120,23 @@ def judge_history(table: UnitPeriods, worth_seeing: float) -> HistoryFinding:
         return HistoryFinding("cannot be told", _say_failure(failed), checks=checks, by_event=events)
     test = _test_orders(table.weights, table.rates, orders, table.begun)
     many = _has_many(table)
+    straight_on = _go_straight_on(table, orders, many)
     interval = effect.interval(LEVEL) if many else test.interval
-    verdict = judge_interval(interval, worth_seeing)
-    why = BOTH if verdict == "cannot be told" else ""
+    verdict, why = _judge_both(interval, straight_on.interval, worth_seeing)
     primary = "error by unit" if many else HistoryFinding.primary
-    return HistoryFinding(verdict, why, primary, interval, effect, test, checks, events)
+    return HistoryFinding(verdict, why, primary, interval, straight_on, effect, test, checks, events)
+
+
+def _judge_both(
+    interval: tuple[float, float], straight_on: tuple[float, float], worth_seeing: float
+) -> tuple[str, str]:
+    """Return what both intervals say; "cannot be told" with the reason where one says something else."""
+    verdict = judge_interval(interval, worth_seeing)
+    if verdict == "cannot be told":
+        return verdict, BOTH
+    if judge_interval(straight_on, worth_seeing) != verdict:
+        return "cannot be told", HANGS
+    return verdict, ""
 
 
 def _has_many(table: UnitPeriods) -> bool:
@@ -150,16 +193,41 @@ def _check_before(table: UnitPeriods, orders: NDArray[np.int64]) -> tuple[TrendC
 def _compare_slopes(table: UnitPeriods, orders: NDArray[np.int64]) -> tuple[float, float]:
     """Return how much more needs rose a period in who began last than in who began first, and how seldom orders do.
 
-    Slopes are those of least squares within each unit before anybody began; both are weighted by households.
+    Both are weighted by households.
     """
-    periods = np.arange(table.first) - (table.first - 1) / 2
-    slopes = table.rates[:, : table.first] @ periods / (periods @ periods)
+    slopes = _find_slopes(table)
     late = np.unique(orders[0], return_inverse=True)[1].max()
     place = np.searchsorted(np.unique(orders[0]), orders) / max(late, 1)
     weights = table.weights / table.weights.sum()
     apart = place - (place @ weights)[:, None]
     slants = (apart * (weights * slopes)).sum(axis=1) / (apart**2 @ weights)
     return float(slants[0]), float((np.abs(slants) >= abs(slants[0]) - 1e-12).mean())
+
+
+def _find_slopes(table: UnitPeriods) -> Floats:
+    """Return by how much each unit's needs rose a period before anybody began, by least squares, (units,)."""
+    periods = np.arange(table.first) - (table.first - 1) / 2
+    return np.asarray(table.rates[:, : table.first] @ periods / (periods @ periods))
+
+
+def _go_straight_on(table: UnitPeriods, orders: NDArray[np.int64], many: bool) -> OnOwnLines:
+    """Return what is found of what is left once each unit's own line is taken off, by the test that is primary."""
+    left = _take_off_lines(table)
+    effect = estimate_start(left) if many else None
+    if effect is not None:
+        return OnOwnLines(effect.estimate, effect.interval(LEVEL))
+    test = _test_orders(table.weights, left.rates, orders, table.begun)
+    return OnOwnLines(test.estimate, test.interval)
+
+
+def _take_off_lines(table: UnitPeriods) -> UnitPeriods:
+    """Return the table with each unit's own straight line of before taken off, in all periods.
+
+    What is left may be under nought; a unit's change still adds up to one figure, so its error has the line's in it.
+    """
+    clock = np.arange(table.households.shape[1])
+    line = _find_slopes(table)[:, None] * clock
+    return UnitPeriods(table.starts, table.households, table.needs - line * table.households)
 
 
 def _say_failure(check: TrendCheck) -> str:
@@ -211,12 +279,15 @@ def _describe_counted(counted: Counted, starts: StartsFile) -> dict[str, Any]:
 
 
 def _describe_finding(finding: HistoryFinding) -> dict[str, Any]:
-    effect, test = finding.by_unit, finding.by_order
+    effect, test, straight_on = finding.by_unit, finding.by_order, finding.straight_on
     return {
         "verdict": finding.verdict,
         "why": finding.why,
         "estimate": effect.estimate if effect else None,
         "interval": _bounded(finding.interval),
+        "straight_on": {"estimate": straight_on.estimate, "interval": _bounded(straight_on.interval)}
+        if straight_on
+        else None,
         "primary": finding.primary,
         "by_order": {"p_value": test.p_value, "interval": _bounded(test.interval), "orders": test.orders}
         if test

@@ -44,6 +44,11 @@ def say_history(document: Mapping[str, Any]) -> str:
             f"Of {by_order['orders']:,} orders in which they could have begun: p = {by_order['p_value']:.3f}. By the"
             f" error of each {unit}: {_say_per_thousand(least)} to {_say_per_thousand(most)}."
         )
+        straight_low, straight_high = document["straight_on"]["interval"]
+        lines.append(
+            f"If each {unit} had gone straight on as it moved before anybody began: {_say_end(straight_low)} to"
+            f" {_say_end(straight_high)}. What is said stands only where both intervals say it."
+        )
     lines.append(
         "This assumes parallel trends: that without lists, needs would have moved alike in places that began and in"
         " those that had not, and that no list changed anything elsewhere. It is about all households of a place, most"

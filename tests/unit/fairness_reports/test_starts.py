@@ -18,6 +18,7 @@ from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 from charter.council.starts_file import StartsFile
 from charter.errors import DefinitionError, UsageError
 from fairness_reports.evidence.history_page import HEADLINES, write_history_page
+from fairness_reports.impact.estimates import judge_interval
 from fairness_reports.impact.stepped.group_time import (
     NEVER,
     UnitPeriods,
@@ -26,7 +27,13 @@ from fairness_reports.impact.stepped.group_time import (
     estimate_start,
 )
 from fairness_reports.impact.stepped.permuted_starts import compare_orders, draw_orders
-from fairness_reports.impact.stepped.start_history import LEVEL, judge_history, measure_history
+from fairness_reports.impact.stepped.start_history import (
+    HANGS,
+    LEVEL,
+    _go_straight_on,
+    judge_history,
+    measure_history,
+)
 from fairness_reports.impact.stepped.start_words import say_history
 from tests.resuming import draw_resuming
 from tests.trial_files import PAGE
@@ -150,18 +157,47 @@ def test_what_cannot_be_compared_is_refused_with_its_reason() -> None:
     assert "No period since anybody began" in judge_history(nobody, 0.005).why
 
 
+def test_along_its_own_line_each_place_tells_the_effect_whatever_the_lines_are() -> None:
+    rng = np.random.default_rng(8)
+    starts, clock = np.array([6, 6, 8, 8, NEVER, NEVER, NEVER]), np.arange(10)
+    lines = 0.05 + rng.normal(0, 0.01, 7)[:, None] + rng.normal(0, 0.002, 7)[:, None] * clock
+    rates = lines - 0.02 * (clock >= starts[:, None])
+    table = UnitPeriods(starts, np.full((7, 10), 400.0), 400 * rates)
+    found = _go_straight_on(table, draw_orders(starts.tolist()), many=False)
+    assert found.estimate == pytest.approx(-0.02, abs=1e-12)
+    assert found.interval == pytest.approx((-0.02, -0.02), abs=1e-9)
+    assert _go_straight_on(table, draw_orders(starts.tolist()), many=True).estimate == pytest.approx(-0.02, abs=1e-12)
+    alike = estimate_start(table)
+    assert alike is not None
+    assert abs(alike.estimate + 0.02) > 0.0005
+
+
+def test_what_hangs_on_places_moving_alike_is_not_said() -> None:
+    for number in (17, 29, 30):
+        finding = judge_history(simulate_starts(number, drift=0.006), 0.005)
+        assert (finding.verdict, finding.why) == ("cannot be told", HANGS), "no check saw that trends part"
+        assert finding.interval
+        assert finding.straight_on
+        assert judge_interval(finding.interval, 0.005) == "harms"
+        low, high = finding.straight_on.interval
+        assert low < 0 < high
+
+
 def judge_once(number: int) -> dict[str, Any]:
     """Return what is said of a history with help, one with none, and one whose trends part, by 12 units and by 40."""
     told: dict[str, Any] = {}
     for units in (12, 40):
         for name, options in (("helps", {"effect": -0.015}), ("nothing", {}), ("parts", {"drift": 0.006})):
             finding = judge_history(simulate_starts(number, units, **options), 0.005)
-            inside = None
-            if finding.interval:
+            inside = on_lines = None
+            if finding.interval and finding.straight_on:
                 inside = finding.interval[0] <= options.get("effect", 0.0) <= finding.interval[1]
+                low, high = finding.straight_on.interval
+                on_lines = low <= options.get("effect", 0.0) <= high
             told[f"{name} {units}"] = {
                 "verdict": finding.verdict,
                 "inside": inside,
+                "on_lines": on_lines,
                 "refused": finding.interval is None,
             }
     return told
@@ -175,6 +211,7 @@ def judge_all(drawn: dict[int, Any]) -> dict[str, Any]:
         figures[name] = {
             "refused": 1 - len(told) / len(rows),
             "coverage": float(np.mean([row["inside"] for row in told])) if told else None,
+            "on_lines": float(np.mean([row["on_lines"] for row in told])) if told else None,
             "helps": sum(row["verdict"] == "helps" for row in told) / len(rows),
             "harms": sum(row["verdict"] == "harms" for row in told) / len(rows),
         }
@@ -196,11 +233,14 @@ def test_simulated_starts_cover_and_do_not_invent() -> None:
     for name in ("helps 12", "nothing 12", "helps 40", "nothing 40"):
         told = round((1 - figures[name]["refused"]) * count)
         assert stats.binom.cdf(round(figures[name]["coverage"] * told), told, 0.94) > 0.001, name
+        assert stats.binom.cdf(round(figures[name]["on_lines"] * told), told, 0.94) > 0.001, name
     for units in (12, 40):
         wrong = figures[f"nothing {units}"]["helps"] + figures[f"nothing {units}"]["harms"]
         assert stats.binom.sf(round(wrong * count) - 1, count, 0.05) > 0.001
         assert figures[f"helps {units}"]["harms"] <= 0.001
         assert figures[f"nothing {units}"]["refused"] <= 0.08
+        of_parting = figures[f"parts {units}"]["helps"] + figures[f"parts {units}"]["harms"]
+        assert stats.binom.sf(round(of_parting * count) - 1, count, 0.05) > 0.001, units
 
 
 FIRST = date(2024, 1, 8)
@@ -275,9 +315,10 @@ def test_a_councils_history_goes_from_its_records_to_a_page(world: Any) -> None:
     )
     words = say_history(history)
     assert "This assumes parallel trends" in words
+    assert "If each area had gone straight on as it moved before anybody began: " in words
     page = write_history_page(world.invocation, history, words).read_text(encoding="utf-8")
     assert f"<h1>{HEADLINES['helps']}</h1>" in page
-    assert page.count("<circle") == len(history["by_event"]) + 1 + 2
+    assert page.count("<circle") == len(history["by_event"]) + 1 + 3
 
 
 def test_what_was_not_delivered_is_no_period(world: Any) -> None:

@@ -36,12 +36,12 @@ def write_history_page(invocation: Invocation, history: Mapping[str, Any], words
     """Write `history.html` of the programme and return where."""
     rows = []
     if history["interval"] is not None:
-        named = (
+        figures = (
             ("By other orders of starts", history["estimate"], history["by_order"]),
             (f"By the error of each {history['unit']}", history["estimate"], history["by_unit"]),
             (f"Each {history['unit']} straight on", history["straight_on"]["estimate"], history["straight_on"]),
         )
-        bounded = [(name, estimate, figure["interval"]) for name, estimate, figure in named]
+        bounded = [(name, estimate, figure["interval"]) for name, estimate, figure in figures]
         rows = [(name, estimate, *interval) for name, estimate, interval in bounded if None not in interval]
     events: Sequence[Mapping[str, float]] = history["by_event"]
     page = render_paper(

@@ -110,8 +110,8 @@ class Places:
         estimate, _, _ = bound(spread, self.level)
         if estimate is None or not listings:
             return Measured(from_score, listings, None, None, None)
-        drawn, expected = spread.drawn[np.isfinite(spread.drawn)], spread.expected
-        variance = max(0.0, float(drawn.var(ddof=1) - expected.var(ddof=1))) if len(drawn) > 1 else 0.0
+        draws, expected = spread.drawn[np.isfinite(spread.drawn)], spread.expected
+        variance = max(0.0, float(draws.var(ddof=1) - expected.var(ddof=1))) if len(draws) > 1 else 0.0
         households = float(len(np.unique(self.rows.household[weight > 0])))
         low, high = find_range(estimate, variance, min(listings, households), self.level)
         return Measured(from_score, listings, estimate, low, high)

@@ -204,20 +204,20 @@ def bound(spread: Spread, level: float) -> tuple[float | None, float | None, flo
     That ratio is itself measured, so what is left is never less than the ratio's own standard error. What percentiles
     of few families leave out is put back (`_widen_few`).
     """
-    expected, drawn = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
+    expected, draws = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
     if not len(expected) or len(expected) < 0.9 * len(spread.expected):
         return None, None, None
     estimate = float(expected.mean())
-    if len(drawn) < 2 or len(drawn) < 0.9 * len(spread.drawn):
+    if len(draws) < 2 or len(draws) < 0.9 * len(spread.drawn):
         return estimate, None, None
-    between = float(drawn.var(ddof=1))
+    between = float(draws.var(ddof=1))
     by_lot = float(expected.var(ddof=1)) if len(expected) > 1 else 0.0
     ratio = by_lot / between if between > 0 else 0.0
-    error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(drawn) - 1))
+    error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(draws) - 1))
     shrink = np.sqrt(max(1.0 - ratio, min(error, 1.0)))
     # Copies of a household shift the mean of the draws a little: deviations are laid around the estimate.
-    around = estimate + _widen_few(spread.families, level) * shrink * (drawn - drawn.mean())
-    every = np.concatenate([drawn, expected])
+    around = estimate + _widen_few(spread.families, level) * shrink * (draws - draws.mean())
+    every = np.concatenate([draws, expected])
     low, high = find_interval(np.clip(around, every.min(), every.max()), level)
     return estimate, low, high
 

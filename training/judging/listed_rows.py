@@ -56,8 +56,8 @@ class ListedRows:
         by_family = np.bincount(self.household, weights=self.listings.chance * values[:, 1])
         # Of families listed 3, 1 and 1 times Kish's number is 25 / 11: some two that count alike.
         families = float(by_family.sum() ** 2 / max((by_family**2).sum(), 1e-300))
-        expected, drawn = (_divide(total[:, 0], total[:, 1]) for total in self.listings.total(values))
-        return Spread(expected, drawn, families)
+        expected, draws = (_divide(total[:, 0], total[:, 1]) for total in self.listings.total(values))
+        return Spread(expected, draws, families)
 
     @property
     def weight(self) -> Float:

@@ -205,7 +205,7 @@ def say_practice(document: Document, title: str, period: str, whom: str = "famil
         return [f"Lists are not set beside the council's own practice: {document['why']}."]
     by_name = {figure["measure"]: figure for figure in document["figures"] if figure["period"] == period}
     helped, days, nobody, yearly = by_name.values()
-    count = next(one for one in document["periods"] if one["period"] == period)
+    count = next(row for row in document["periods"] if row["period"] == period)
     named = _name_signals(document["signals"])
     sentences = [
         f"Beside the council's own practice ({named}): help began {count['events']:,} times"

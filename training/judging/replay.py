@@ -344,12 +344,12 @@ def measure_replay(replay: Replay, exposure: Exposure, part: int) -> dict[str, S
     listed, before = (float(replay.expected[:, part, quantity].mean()) for quantity in (FAMILIES, BEFORE))
 
     def spread(top: int | tuple[int, int], bottom: int | tuple[int, ...], families: float = listed) -> Spread:
-        expected, drawn = (_ratio(_sum(totals, part, top), _sum(totals, part, bottom)) for totals in both)
-        return Spread(expected, drawn, families)
+        expected, draws = (_ratio(_sum(totals, part, top), _sum(totals, part, bottom)) for totals in both)
+        return Spread(expected, draws, families)
 
     def spread_over(tops: Sequence[Float], bottoms: Sequence[Float], families: float = listed) -> Spread:
-        expected, drawn = (_ratio(top, bottom) for top, bottom in zip(tops, bottoms, strict=True))
-        return Spread(expected, drawn, families)
+        expected, draws = (_ratio(top, bottom) for top, bottom in zip(tops, bottoms, strict=True))
+        return Spread(expected, draws, families)
 
     sample, draws = slice(0, 1), slice(1, None)
     per = [exposure.households[which, part] * exposure.years[part] / 1000 for which in (sample, draws)]

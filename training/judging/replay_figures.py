@@ -133,15 +133,15 @@ class Replayed:
 
     def figures(self, level: float) -> list[Figure]:
         """Return every figure, and each model's difference to every simpler one, with intervals of that level."""
-        made = []
+        measures = []
         for part, spreads_by_period in (("all", self.spreads), (HALF_UNDECIDED, self.half)):
             for period, by_model in spreads_by_period.items():
                 for model, spreads in by_model.items():
                     for measure, spread in spreads.items():
-                        made.append(Figure(model, period, measure, *bound(spread, level), part=part))
+                        measures.append(Figure(model, period, measure, *bound(spread, level), part=part))
         for period, by_model in self.spreads.items():
-            made += _differences(period, by_model, level)
-        return made
+            measures += _differences(period, by_model, level)
+        return measures
 
 
 def _differences(period: str, by_model: Mapping[str, Spreads], level: float) -> list[Figure]:

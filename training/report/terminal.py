@@ -236,8 +236,8 @@ def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
     if not worked:
         return []
     choices = "; ".join(
-        f"{one['fewer_of_100_listed']:g} of 100 listed is {_say_families(one['families_a_year'], metrics)} a year"
-        for one in worked
+        f"{model['fewer_of_100_listed']:g} of 100 listed is {_say_families(model['families_a_year'], metrics)} a year"
+        for model in worked
     )
     return [f"The board's margin for a simpler list, [choosing] of charter.toml, at these places: {choices}."]
 

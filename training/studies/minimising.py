@@ -125,7 +125,7 @@ def minimise_data(
     steps: list[Step] = []
     for service, features in services.items():
         before = [step.service for step in steps if step.answer in (UNREAD, NOT_NEEDED)]
-        left_out = {*features, *(feature for one in before for feature in services[one])}
+        left_out = {*features, *(feature for entry in before for feature in services[entry])}
         less: _Loss = (None, None, None)
         if not set(features) & read:
             less, answer = (0.0, 0.0, 0.0), UNREAD

@@ -184,10 +184,10 @@ def _check_before(table: UnitPeriods, orders: NDArray[np.int64]) -> tuple[TrendC
     before = table.rates[:, : table.first]
     made_up = compare_orders(estimate_orders(moved, table.weights, before), np.zeros(len(orders)), LEVEL)
     number = _test_orders(table.weights, np.log(table.households), orders, table.begun)
-    found = [trend, made_up.estimate, number.estimate]
+    estimates = [trend, made_up.estimate, number.estimate]
     alone = np.array([p_of_trend, made_up.p_value, number.p_value])
     names = ("trend", "made-up starts", "households")
-    return tuple(map(TrendCheck, names, found, alone.tolist(), hold_family(alone).tolist()))
+    return tuple(map(TrendCheck, names, estimates, alone.tolist(), hold_family(alone).tolist()))
 
 
 def _compare_slopes(table: UnitPeriods, orders: NDArray[np.int64]) -> tuple[float, float]:
@@ -212,11 +212,11 @@ def _find_slopes(table: UnitPeriods) -> Floats:
 
 def _go_straight_on(table: UnitPeriods, orders: NDArray[np.int64], many: bool) -> OnOwnLines:
     """Return what is found of what is left once each unit's own line is taken off, by the test that is primary."""
-    left = _take_off_lines(table)
-    effect = estimate_start(left) if many else None
+    detrended = _take_off_lines(table)
+    effect = estimate_start(detrended) if many else None
     if effect is not None:
         return OnOwnLines(effect.estimate, effect.interval(LEVEL))
-    test = _test_orders(table.weights, left.rates, orders, table.begun)
+    test = _test_orders(table.weights, detrended.rates, orders, table.begun)
     return OnOwnLines(test.estimate, test.interval)
 
 

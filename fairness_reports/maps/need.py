@@ -29,6 +29,7 @@ __all__ = [
     "HubReach",
     "estimate_quarter",
     "expires_on",
+    "find_near",
     "find_period",
     "measure_reach",
     "release_quarter",
@@ -130,6 +131,12 @@ def measure_reach(ground: Ground, hubs: Sequence[Hub], *, planned: bool) -> HubR
     away = np.array([measure_km(middle, places) for middle in ground.middles])
     nearest = away.argmin(axis=1)
     return HubReach(tuple(there[place].name for place in nearest), away.min(axis=1))
+
+
+def find_near(ground: Ground, hub: Hub) -> NDArray[np.bool_]:
+    """Return which areas' middles lie within FAR_KM of a hub in a straight line."""
+    near: NDArray[np.bool_] = measure_km(hub.place, ground.middles) <= FAR_KM
+    return near
 
 
 def expires_on(quarter: str) -> date:

@@ -34,6 +34,7 @@ _COLUMNS = {
     "msoa": ("text", "", "The middle layer area that it belongs to, where it is smaller"),
     "nearest_hub": ("text", "", "The open hub that is nearest in a straight line"),
     "straight_line_km": ("number", "km", "Straight line from the middle of the area to that hub"),
+    "straight_line_km_with_planned": ("number", "km", "The same with the planned hubs too"),
     "expires_on": ("date", "", "The day from which these figures are too old"),
 }
 _MEASURES = {

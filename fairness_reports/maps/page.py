@@ -14,7 +14,7 @@ from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.disclosure.rules import find_mode
 from fairness_reports.maps.drawing import STEPS, draw_map, find_steps
 from fairness_reports.maps.map_files import Ground, Hub, HubCount
-from fairness_reports.maps.need import FAR_KM, MODE, AreaFigures, HubReach, expires_on, find_period
+from fairness_reports.maps.need import FAR_KM, MODE, AreaFigures, HubReach, expires_on, find_near, find_period
 
 __all__ = ["MapPage", "render_page", "say_range"]
 
@@ -91,12 +91,12 @@ def _draw_quarter(page: MapPage, figures: AreaFigures, bounds: np.ndarray) -> di
         for number, (name, shares) in enumerate(zip(page.ground.names, figures.need, strict=True))
     ]
     title = f"Households in {page.topic} need by area, {figures.quarter}"
-    svg = draw_map(figures.quarter, title, page.ground, figures.need[:, 0], bounds, labels, page.hubs)
+    svg = draw_map(f"map-{figures.quarter}", title, page.ground, figures.need[:, 0], bounds, labels, page.hubs)
     return {"title": figures.quarter, "svg": svg}
 
 
 def _describe_hub(page: MapPage, number: int, hub: Hub) -> dict[str, str]:
-    newest = page.quarters[-1].quarter
+    newest, near = page.quarters[-1].quarter, find_near(page.ground, hub)
     sent = [count for count in page.hub_counts if (count.hub, count.quarter) == (hub.name, newest)]
     return {
         "name": f"{number}. {hub.name}",
@@ -106,6 +106,8 @@ def _describe_hub(page: MapPage, number: int, hub: Hub) -> dict[str, str]:
         "turned_away": hide_counts({hub.name: sum(count.turned_away for count in sent)}, MODE)[hub.name]
         if sent
         else "not sent",
+        "near": str(int(near.sum())),
+        "in_need_near": _say_households(page.quarters[-1], near),
         "nearest_to": str((page.then if hub.planned else page.now).nearest.count(hub.name)),
     }
 
@@ -130,11 +132,23 @@ def _compare_reach(page: MapPage) -> list[dict[str, str]]:
             {
                 "title": title,
                 "areas": str(int(reach.far.sum())),
-                "households": f"{round(float(np.nansum(expected[reach.far])), -1):,.0f}",
+                "households": _say_households(figures, reach.far),
                 "km": f"{float(np.average(reach.km, weights=np.nan_to_num(expected) + 1e-9)):.1f}",
             }
         )
     return rows
+
+
+def _say_households(figures: AreaFigures, areas: np.ndarray) -> str:
+    """Return about how many households of some areas are in need, to ten, areas without a figure left out."""
+    expected = figures.need[:, 0] * figures.households
+    return f"{round(float(np.nansum(expected[areas])), -1):,.0f}"
+
+
+def _say_planned(page: MapPage, number: int) -> str:
+    """Return which planned hub would reach an area that none reaches; empty where none would."""
+    would = page.now.far[number] and not page.then.far[number]
+    return page.then.nearest[number] if would else ""
 
 
 def _describe_area(page: MapPage, number: int) -> dict[str, object]:
@@ -147,4 +161,5 @@ def _describe_area(page: MapPage, number: int) -> dict[str, object]:
         "hub": page.now.nearest[number],
         "km": f"{page.now.km[number]:.1f}",
         "far": bool(page.now.far[number]),
+        "planned": _say_planned(page, number),
     }

@@ -94,6 +94,8 @@ def _tabulate_areas(ground: Ground, quarters: Sequence[AreaFigures], page: MapPa
                     row[f"{what}_{name}{part}"] = None if np.isnan(value) else round(float(value), 4)
             row[f"pooled_{name}"] = int(figures.is_pooled(number))
         row["nearest_hub"], row["straight_line_km"] = page.now.nearest[number], round(float(page.now.km[number]), 2)
+        if any(hub.planned for hub in page.hubs):
+            row["straight_line_km_with_planned"] = round(float(page.then.km[number]), 2)
         row["expires_on"] = expires_on(quarters[-1].quarter).isoformat()
         rows.append(row)
     return rows

@@ -39,4 +39,7 @@ def test_a_map_is_whole_without_scripts_on_a_phone_and_on_paper(
         for name, width in ((f"map-{audience}", 1280), (f"map-{audience}-390", 390)):
             page.set_viewport_size({"width": width, "height": 1500})
             page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        page.set_viewport_size({"width": 800, "height": 1500})
+        page.emulate_media(media="print")
+        page.screenshot(path=SCREENSHOTS / f"map-{audience}-print.png")
     page.close()

@@ -82,8 +82,13 @@ def test_it_prints_without_its_menu_and_is_pictured(site: Path, asking: tuple[Pa
     assert not page.locator("nav").is_visible()
     if os.environ.get("SOONER_SCREENSHOTS") == "1":
         page.screenshot(path=SCREENSHOTS / "residents-print.png", full_page=True)
+        page.goto((site / "promises.html").as_uri())
+        page.screenshot(path=SCREENSHOTS / "residents-promises-print.png", full_page=True)
         page.emulate_media(media="screen")
-        for name, file in (("residents", "index"), ("residents-points", "points-early_help")):
+        pictured = (
+            ("residents", "index"), ("residents-points", "points-early_help"), ("residents-promises", "promises"),
+        )  # fmt: skip
+        for name, file in pictured:
             for width in (1280, 390):
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto((site / f"{file}.html").as_uri())

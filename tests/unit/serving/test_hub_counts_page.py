@@ -28,7 +28,7 @@ NAMES = ("Hill hub", "Quay hub", "Park hub")
 
 def lay_hubs(folder: Path, *, counted_by: bool = True) -> Path:
     """Write three hubs, of which one is planned; the first is counted by the partner of `client_in_role`."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [
         "Hill hub,1.9,53.6,Monday,open,other-id somebody-partner",
         "Quay hub,1.9,53.6,Friday,open,other-id",

@@ -17,14 +17,20 @@ from pathlib import Path
 
 import pytest
 
+from borough.ground import draw_ground, write_ground
+from charter.invocation import Invocation
+from fairness_reports.maps.whole_map import draw_maps
+from fairness_reports.residents.site import list_pages
 from serving.casework.page_table import PAGES
 from serving.casework.second_look import draw_looks
 from serving.desk import Desk
-from tests.unit.serving.client import Client, guarded, signed_in
+from tests.unit.serving.client import BASE, Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World
 from tests.unit.serving.link_sheets import PAIR
 from tests.unit.serving.panel_sittings import find_sitting
 from tests.unit.serving.test_buttons import PROMISES, desk, first_case, press
+from tests.unit.serving.test_hub_counts_page import lay_hubs
+from tests.unit.serving.test_page_table import client_in_role
 
 __all__ = ["desk"]
 
@@ -120,6 +126,35 @@ def test_every_page_is_valid_before_anything_is_done(desk: Desk, checker: list[s
     states |= dict(read_pages(desk, "agreed"))
     assert len(states) > 400
     assert sum("(4" in name for name in states) > 50, "refusals are among them"
+    (tmp_path / "pages").mkdir()
+    assert find_faults(checker, tmp_path / "pages", states) == []
+
+
+def test_what_a_council_turns_on_and_what_it_publishes_is_valid(desk: Desk, checker: list[str], tmp_path: Path) -> None:
+    """Pages that are nowhere by default, and those that leave the service as files: maps and the residents' site."""
+    invocation, council = desk.invocation, desk.invocation.council.folder
+    own_page = 'own_page_days = 14\ndoor = "https://sooner.fernhill.example"\n'
+    (council / "public.toml").write_text(own_page, encoding="utf-8")
+    shutil.copy(ROOT / "council" / "register.toml", council)
+    write_ground(draw_ground(40, 1), invocation.workspace.maps / "food", 1)
+    folder = draw_maps(invocation, "food", desk.today())
+    states = {f"map for {name}": (folder / name / "map.html").read_text() for name in ("partners", "public")}
+    (folder / "partners.csv").unlink()
+    (folder / "hubs.csv").unlink()
+    (folder / "public" / "map.csv").unlink()
+    lay_hubs(folder)
+    partner, token = client_in_role(desk, "partner")
+    states |= {f"partner, {path}": read_whole(partner, path) for path in ("/hub-counts", "/maps", "/maps/food")}
+    typed = {"form_token": token, "topic": "food", "hub": "Hill hub", "week": "", "parcels": "few"}
+    states["hub counts, mistyped"] = partner.post("/hub-counts", typed).text
+    nobody = Client(guarded(desk))
+    states["own page"] = nobody.get("/public/your-page").text
+    states["own page, wrong code"] = nobody.post("/public/your-page", {"code": "A"}, origin=BASE).text
+    shipped = Invocation.open(ROOT / "council", "early_help", tmp_path / "bare", quiet=True)
+    states |= {f"site, {name}": page for name, page in list_pages(shipped).items()}
+    assert len(states) > 20
+    assert "Hill hub" in states["partner, /hub-counts"]
+    assert "Your code" in states["own page"]
     (tmp_path / "pages").mkdir()
     assert find_faults(checker, tmp_path / "pages", states) == []
 

@@ -205,7 +205,8 @@ def _refuse_empty(question: Question, dates: Mapping[str, Mapping[str, Any]]) ->
             f"{asked}: nobody is in the cohort at any of them.",
             "Look at COHORT in definition.py, and at [as_of] of training.toml beside what the deliveries cover.",
         )
-    if each.planned or each.span or each.after:
+    first, end = each.stretch(question.dates[0])
+    if each.planned or each.after or (end - first).days > 1:
         raise DataError(
             f"{asked}: no {each.signal} that was known by then gives one of them as its own date.",
             "Look at `each` and the dates in [as_of] of training.toml, and at when its records became known.",

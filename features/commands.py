@@ -346,6 +346,7 @@ def build(
     """Build the matrix: every feature of every household in the cohort, as known at each date, as permitted now."""
     from charter.contracts.files import read_json, writer_lock
     from features.build import Snapshot, build_matrix, make_question
+    from features.late_cases import count_late_cases
 
     days = [moment.date() for moment in as_of] if as_of else None
     if plan:
@@ -360,6 +361,15 @@ def build(
         folder = build_matrix(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
         )
+    opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+    question, _ = make_question(invocation, opened, purpose, days)
+    late, cases = count_late_cases(question, opened.tables) if purpose == "train" else (0, 0)
+    unseen = (
+        f"{late:,} of {cases:,} cases became known only after their date and have no row: a longer `after` in [as_of]"
+        " of training.toml gives them one. "
+        if late
+        else ""
+    )
     manifest = read_json(folder / "manifest.json")
     rows = sum(day["rows"] for day in manifest["as_of"].values())
     cannot_tell, cannot_begin = (
@@ -374,12 +384,13 @@ def build(
             "dates": len(manifest["as_of"]),
             "cannot_tell": cannot_tell,
             "cannot_begin": cannot_begin,
+            "late_cases": late,
             "reporting_lag_days": manifest["reporting_lag_days"],
         },
         f"Matrix {manifest['id']}: {rows:,} rows at {len(manifest['as_of'])} dates, "
         f"{len(manifest['features'])} columns. "
         f"A cohort rule could not be evaluated {cannot_tell:,} times; {cannot_begin:,} times nothing could begin anew. "
-        "Next: `sooner train`.",
+        f"{unseen}Next: `sooner train`.",
     )
 
 

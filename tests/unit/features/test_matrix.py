@@ -16,10 +16,11 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.training_settings import AsOf, EachEntity, StatedPeriod
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation, shipped_council
-from features.build import build_matrix, read_as_of_dates
+from features.build import Snapshot, build_matrix, make_question, read_as_of_dates
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
 from features.forget import forget
 from features.grammar import Definition, Period
+from features.late_cases import count_late_cases
 
 LONG_AGO = datetime(2018, 1, 1, tzinfo=UTC)
 TAKEN = datetime(2025, 9, 1, 6, tzinfo=UTC)
@@ -205,31 +206,74 @@ def test_an_unknown_engine_is_refused(open_council: Callable[[], Invocation]) ->
         build_matrix(open_council(), engine="pandas")
 
 
+def state_dates(council: Path, stated: str) -> None:
+    training = council / "early_help/training.toml"
+    text = training.read_text(encoding="utf-8")
+    start = text.index("\n[as_of]") + 1
+    training.write_text(
+        f"{text[:start]}[as_of]\n{stated}\n{text[text.index(chr(10) + '[', start) :]}", encoding="utf-8"
+    )
+
+
+DAILY = 'first = 2024-03-01\nlast = 2024-03-02\nstep = { n = 1, unit = "days" }\n'
+LISTED = "dates = [2024-03-01, 2024-09-01]\n"
+
+
 @pytest.mark.parametrize(
-    ("each", "said", "do"),
+    ("dates", "after", "said", "do"),
     [
-        ('each = { signal = "housing.arrears_stage" }', "is at the very day of its housing.arrears_stage", "unit ="),
-        (
-            'each = { signal = "housing.arrears_stage", after = { n = 90, unit = "years" } }',
-            "no housing.arrears_stage that was known by then",
-            "[as_of] of training.toml",
-        ),
+        (DAILY, "", "each row is at the very day of its housing.arrears_stage", 'after = { n = 1, unit = "days" }'),
+        (LISTED, "", "each row is at the very day of its housing.arrears_stage", 'after = { n = 1, unit = "days" }'),
+        (LISTED, ', after = { n = 90, unit = "years" }', "no housing.arrears_stage that was known by then", "[as_of]"),
     ],
 )
 def test_own_days_that_give_no_row_are_refused_by_their_cause(
-    tmp_path: Path, open_council: Callable[[], Invocation], each: str, said: str, do: str
+    tmp_path: Path, open_council: Callable[[], Invocation], dates: str, after: str, said: str, do: str
 ) -> None:
     """A referral is recorded on its day or after it, so that its very day knows nothing of it."""
-    training = tmp_path / "council/early_help/training.toml"
-    text = training.read_text(encoding="utf-8")
-    start = text.index("\n[as_of]") + 1
-    stated = f"[as_of]\ndates = [2024-03-01, 2024-09-01]\n{each}\n"
-    training.write_text(text[:start] + stated + text[text.index("\n[", start) :], encoding="utf-8")
+    state_dates(tmp_path / "council", f'{dates}each = {{ signal = "housing.arrears_stage"{after} }}')
     with pytest.raises(DataError, match="none of 2 as-of dates has a row") as refused:
         build_matrix(open_council())
     assert said in refused.value.message
     assert do in refused.value.next_step
     assert find_current(tmp_path / "workspace/matrix") is None
+
+
+def test_cases_that_became_known_after_their_date_are_counted(
+    tmp_path: Path, open_council: Callable[[], Invocation]
+) -> None:
+    """Of five until the date three were known only after it; what was withdrawn and what is of May are no cases."""
+    told = [
+        (10, 12, None),
+        (29, 30, None),
+        (31, 32, None),
+        (31, 31, None),
+        (20, 90, None),
+        (20, 21, 25),
+        (75, 76, None),
+    ]
+    first = datetime(2024, 3, 1, tzinfo=UTC)
+    events = [
+        Event(
+            f"e{n}",
+            f"{n:032x}",
+            "housing.arrears_stage",
+            first + timedelta(days=valid),
+            first + timedelta(days=known),
+            known_until=None if until is None else first + timedelta(days=until),
+        )
+        for n, (valid, known, until) in enumerate(told)
+    ]
+    leave_snapshot(tmp_path / "workspace", Tables(events=tuple(events)), "late")
+    state_dates(
+        tmp_path / "council",
+        'first = 2024-04-01\nlast = 2024-04-01\nstep = { n = 1, unit = "months" }\n'
+        'each = { signal = "housing.arrears_stage" }',
+    )
+    invocation = open_council()
+    opened = Snapshot.open(invocation.workspace.snapshot(None))
+    question, _ = make_question(invocation, opened, "train", None)
+    assert count_late_cases(question, opened.tables) == (3, 5)
 
 
 def test_a_failed_build_leaves_nothing(open_council: Callable[[], Invocation], tmp_path: Path) -> None:

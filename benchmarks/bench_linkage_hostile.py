@@ -54,7 +54,7 @@ def run() -> list[Row]:
     """Return what is wrong, what is found and what is asked."""
     towns = link_seeds(SEEDS)
     wrong, marked = (_add(towns, *names).total() for names in (("wrong", "marked"), ("marked",)))
-    references, found, true = (_add(towns, name) for name in ("references", "found", "true"))
+    namesakes, references, found, true = (_add(towns, name) for name in ("namesakes", "references", "found", "true"))
     total, bound = references.total(), bound_wrong(wrong, references.total())
     of = f"towns of {SIZE:,}" if SIZE else "towns of 200 to 2,000"
     size = f"{total:,} references of {len(towns):,} {of}"
@@ -68,7 +68,8 @@ def run() -> list[Row]:
             "1 or less",
             bound <= _GOAL,
             {"found": round(_PER * wrong / total, 2), **_pool(towns)},
-            f"{size}; {wrong} wrong, {marked} of them marked as uncertain; the peers are upper bounds, pooled",
+            f"{size}; {wrong} wrong, {marked} of them marked as uncertain, {namesakes.total()} with a namesake born on "
+            "their day (twins of one forename); the peers are upper bounds, pooled",
         ),
         Row(
             f"linkage: recall in hostile populations, {of}",

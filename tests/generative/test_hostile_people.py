@@ -43,15 +43,16 @@ FEWEST = 5
 def link_seed(seed: int, references: int) -> dict[str, Any]:
     """Return by group how many references there are, how many are with somebody else, and pairs found and there.
 
-    `wrong`: by links that nobody is asked to look at; `marked`: by some that are said to be uncertain. `asked`: pairs
-    of one person that are not joined, and that a person is asked about.
+    `wrong`: by links that nobody is asked to look at; `marked`: by some that are said to be uncertain. `namesakes`: of
+    both, those of whom nothing could tell: somebody else there has their forename, surname and date of birth (twins
+    of one forename). `asked`: pairs of one person that are not joined, and that a person is asked about.
     """
     population = make_population(seed, references)
     with open_database(Key(b"k" * 32), 1) as database:
         linkage = link_said(database, give_rows(database, population))
     rows = {row["ref"]: row for row in population.to_pylist()}
     people, linked = _gather(rows, {ref: row["person"] for ref, row in rows.items()}), linkage.representative
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("wrong", "marked", "found", "true")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("wrong", "marked", "namesakes", "found", "true")}
     certain = Parameters.load().certain
     for refs in _gather(rows, linked).values():
         each = Counter(rows[ref]["person"] for ref in refs)
@@ -61,6 +62,8 @@ def link_seed(seed: int, references: int) -> dict[str, Any]:
         for ref in refs:
             if rows[ref]["person"] != most:
                 counts["marked" if weak else "wrong"][rows[ref]["hard"]] += 1
+                others = {_name(rows[of]) for of in refs if rows[of]["person"] != rows[ref]["person"]}
+                counts["namesakes"][rows[ref]["hard"]] += _name(rows[ref]) in others
         for person, count in each.items():
             counts["found"][rows[people[person][0]]["hard"]] += count * (count - 1) // 2
     review = {frozenset((linked[pair.one], linked[pair.other])) for pair in linkage.review}
@@ -75,6 +78,11 @@ def link_seed(seed: int, references: int) -> dict[str, Any]:
         "asked": asked,
         "review": len(linkage.review),
     }
+
+
+def _name(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the whole name and date of birth that a record says."""
+    return row["forename"].lower(), row["surname"].lower(), row["birth_date"]
 
 
 def _gather(refs: Iterable[str], whose: Mapping[str, str]) -> dict[str, list[str]]:

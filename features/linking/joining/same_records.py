@@ -103,4 +103,16 @@ _FIRST_SAID = {
     **{name: name for name in ("birth_date", "sex", "shared_key", "address", "postcode", "town", "email", "phone")},
 }
 _ALL_SAID = ("surnames", "homes", "came", "gone")
-_SHARES = ("forename", "surname", "birth_date", "home", "address", "postcode", "town", "email", "phone", "shared_key")
+_SHARES = (
+    "forename",
+    "surname",
+    "birth_date",
+    "birthday",
+    "home",
+    "address",
+    "postcode",
+    "town",
+    "email",
+    "phone",
+    "shared_key",
+)

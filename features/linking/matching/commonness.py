@@ -69,7 +69,7 @@ def _compute_shares(database: duckdb.DuckDBPyConnection, records: Relation, colu
 
 
 def add_date_shares(database: duckdb.DuckDBPyConnection, records: Relation) -> Relation:
-    """Return records (service, surname, birth_date) with tf_birth_date."""
+    """Return records (service, surname, birth_date) with tf_birth_date, and tf_birthday: of its day and month alone."""
     return compute_rows(
         database,
         f"""
@@ -92,10 +92,10 @@ def add_date_shares(database: duckdb.DuckDBPyConnection, records: Relation) -> R
                    count(distinct initial) as families, sum(count(*)) over (partition by service) as of_all
             from told group by service, birth_date),
         shares as (
-            select t.service, t.birth_date, years.share * days.share as usual,
+            select t.service, t.birth_date, years.share * days.share as usual, days.share as birthday,
                    if(t.families >= {_FAMILIES}, t.n / t.of_all, 0) as seen
             from dates t join years using (service, y) join days using (service, d))
-        select r.*, if(s.seen > {_FAR} * s.usual, s.seen, s.usual) as tf_birth_date
+        select r.*, if(s.seen > {_FAR} * s.usual, s.seen, s.usual) as tf_birth_date, s.birthday as tf_birthday
         from records r left join shares s on s.service = r.service and s.birth_date = r.birth_date
         """,
         records=records,

@@ -186,13 +186,15 @@ def _compare(
     both = ", ".join(f"l.{column} as {column}_l, r.{column} as {column}_r" for column in columns)
     commoner = "".join(f", greatest(l.tf_{column}, r.tf_{column}) as tf_{column}" for column in shares)
     swapped = {"tf_whole": _WHOLE.format("least"), "tf_slip": _WHOLE.format("greatest")} if "forename" in names else {}
-    commoner += "".join(f", {share} as {column}" for column, share in swapped.items())
+    birthday = {"tf_one_day": _ONE_DAY} if "birth_date" in names else {}
+    apart = swapped | birthday
+    commoner += "".join(f", {share} as {column}" for column, share in apart.items())
     reached = [name for name in names if name in BEST_REACHED]
     levels = ", ".join(f"{_find_level(name, comparisons[name])} as level_{name}" for name in names)
     best = "".join(f", ({BEST_REACHED[name]})::tinyint as best_{name}" for name in reached)
     bits = ", ".join(f"{_find_share(name, comparisons[name])}::float as share_{name}" for name in names)
     person = " + ".join(_find_person(name, comparisons[name]) for name in names)
-    told = "".join(f", {column}" for column in (*(f"tf_{column}" for column in shares), *swapped))
+    told = "".join(f", {column}" for column in (*(f"tf_{column}" for column in shares), *apart))
     kept = ", ".join(f"level_{name}, share_{name}" for name in names) + "".join(f", best_{name}" for name in reached)
     found = database.sql(
         bind_names(
@@ -234,6 +236,8 @@ def _find_share(name: str, levels: Sequence[Level]) -> str:
         share = f"log2(greatest(coalesce(tf_{column}, {level.u}), {_RAREST}))" if column else f"{np.log2(level.u)}"
         if (name, level.name) == _SWAP:
             share = f"log2(greatest(coalesce(greatest(tf_whole, {level.m} * tf_slip), {level.u}), {_RAREST}))"
+        if name == "birth_date" and level.name in _YEARS:
+            share = f"log2(greatest({level.u}, {_YEARS[level.name]} * tf_one_day))"
         cases.append(f"when {place} then {share}")
     return f"(case level_{name} {' '.join(cases)} else 0 end)"
 
@@ -242,6 +246,16 @@ _SWAP = ("forename", IN_THE_SURNAME)
 _WHOLE = "{0}(l.tf_forename * l.tf_surname, r.tf_forename * r.tf_surname)"
 """How common a whole name is. Two who are named Frank Werner and Werner Frank share two names that both are common; of
 John Smith and Smith John the second is rare, and a slip of somebody of the first."""
+
+_OFTEN = 0.05
+"""A day and month of more of a service's records than this is written where the year alone is known."""
+_ONE_DAY = (
+    "if(strftime(l.birth_date, '%m%d') = strftime(r.birth_date, '%m%d') "
+    f"and greatest(l.tf_birthday, r.tf_birthday) > {_OFTEN}, greatest(l.tf_birthday, r.tf_birthday), 0)"
+)
+_YEARS = {"day and month swapped, or one digit off": 0.15, "two of day, month and year the same": 0.85}
+"""How often two years of birth picked at random are a digit apart, and more. Where a service writes 1 January for all
+of whom it knows the year alone, two such dates of other years are no slip of each other, but two years."""
 
 
 def _find_person(name: str, levels: Sequence[Level]) -> str:

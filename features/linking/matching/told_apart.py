@@ -6,7 +6,10 @@ this pair that does not say it, a person who can look the date up decides, unles
 
     told       the forename is the same (or short, or in the surname's place), and so is the date of birth
     a slip     one of the two is alike or different, and both live in one home
-    not told   one of the two is missing; or one record gives more forenames, which a twin may have; or keys differ
+    another    one of the names is another, and no home or key is known to be one: strangers and twins share the rest
+    not told   one of the two is missing; or one record gives more forenames, which a twin may have, in whatever column;
+               or keys differ
+    two slips  each name stands in the other's place, and is not the same there: so a twin's may
 
 This is asked only where the records at hand do not speak against it:
 
@@ -35,8 +38,15 @@ TELLING = ("forename", "birth_date")
 """What tells people apart who share the rest."""
 _TOLD = {"forename": ("same", IN_THE_SURNAME, "same by a short form"), "birth_date": ("same",)}
 _AT_HOME = ("shared", "the same address", "an address alike")
+_NEAR = (*_AT_HOME, "the same postcode", "moved from one to the other")
 _LESS = 3.0
 """Bits less that a slip needs than what is not told."""
+_ELSEWHERE = 5.0
+"""Bits less that a pair without a date needs where both say a home and it is another: no relative's name is met there,
+and how often strangers share one the weight knows."""
+_TWICE = 2.0
+"""What two slips in one need is so many times what is not told needs: a whole name, swapped, is rare among strangers
+however it is spelt, and its weight does not know that a twin's is alike."""
 _USUAL = 0.5
 """What fewer records than this share say is not missed in a pair."""
 _RARE = 1 / 250
@@ -45,19 +55,47 @@ _RARE = 1 / 250
 
 @dataclass(frozen=True)
 class Said:
-    """The share of records that say each of TELLING, and how many forenames each record gives."""
+    """The share of records that say each of TELLING; of each, its names as numbers and how many words each has."""
 
     shares: Mapping[str, float]
     forenames: NDArray[np.int64]
+    surnames: NDArray[np.int64]
+    forename: NDArray[np.uint64]
+    surname: NDArray[np.uint64]
 
     @classmethod
     def read(cls, database: duckdb.DuckDBPyConnection, rows: Relation) -> Said:
         """Read it of records (id from 0 and traits)."""
         shares = ", ".join(f"count({name}) / greatest(count(*), 1)" for name in TELLING)
         (said,) = fetch_rows(database, f"select {shares} from r", r=rows)
-        query = "select if(forename is null, 0, len(forename_words))::bigint as n from r order by id"
-        forenames = database.sql(bind_names(query, {"r": rows})).fetchnumpy()["n"]
-        return cls(dict(zip(TELLING, said, strict=True)), np.asarray(forenames))
+        query = """
+            select if(forename is null, 0, len(forename_words))::bigint as forenames,
+                   if(surname is null, 0, greatest(1, len(list_filter(surnames, lambda w: w <> surname))))::bigint
+                       as surnames,
+                   hash(coalesce(forename_whole, '')) as forename, hash(coalesce(surname, '')) as surname
+            from r order by id
+        """
+        names = database.sql(bind_names(query, {"r": rows})).fetchnumpy()
+        return cls(dict(zip(TELLING, said, strict=True)), **{name: np.asarray(of) for name, of in names.items()})
+
+    def give_more(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of each pair whether one of the two gives more forenames than the other, where both give some."""
+        return _differ(self.forenames[one], self.forenames[other])
+
+    def give_more_swapped(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return the same of pairs whose names stand in each other's place."""
+        return _differ(self.forenames[one], self.surnames[other]) | _differ(self.surnames[one], self.forenames[other])
+
+    def are_same_swapped(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of each pair whether each name is the same in the other's place."""
+        there: NDArray[np.bool_] = self.forename[one] == self.surname[other]
+        back: NDArray[np.bool_] = self.surname[one] == self.forename[other]
+        return there & back
+
+
+def _differ(ones: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    differ: NDArray[np.bool_] = ones != others
+    return differ & (np.minimum(ones, others) > 0)
 
 
 def meets_families(model: Model) -> bool:
@@ -79,16 +117,26 @@ def require_bits(
     needs = np.zeros(len(pairs.one))
     if not meets_families(model) or model.namesake_share < _RARE:
         return needs
-    at_home = _reach(pairs, comparisons, "home", _AT_HOME)
+    at_home, near = (_reach(pairs, comparisons, "home", levels) for levels in (_AT_HOME, _NEAR))
+    elsewhere = ~near & (pairs.levels["home"] >= 0) if "home" in pairs.levels else near
     for name in TELLING:
         if name in pairs.levels:
             slips = at_home & (pairs.levels[name] >= 0) & ~_reach(pairs, comparisons, name, _TOLD[name])
             needs[slips] = np.maximum(needs[slips], untold - _LESS)
             if said.shares[name] >= _USUAL:
-                needs[pairs.levels[name] < 0] = untold
-    names = said.forenames[pairs.one], said.forenames[pairs.other]
-    needs[(names[0] != names[1]) & (np.minimum(*names) > 0)] = untold
+                missing = pairs.levels[name] < 0
+                least = np.where(elsewhere & (name == "birth_date"), untold - _ELSEWHERE, untold)
+                needs[missing] = np.maximum(needs[missing], least[missing])
+    nowhere = ~near & ~_reach(pairs, comparisons, "shared_key", ("same",))
+    strange = nowhere & (
+        _reach(pairs, comparisons, "surname", ("different",)) | _reach(pairs, comparisons, "forename", ("different",))
+    )
+    needs[strange] = np.maximum(needs[strange], untold - _LESS)
+    swapped = _reach(pairs, comparisons, "forename", (IN_THE_SURNAME,))
+    crosswise = said.give_more_swapped(pairs.one, pairs.other)
+    needs[np.where(swapped, crosswise, said.give_more(pairs.one, pairs.other))] = untold
     needs[_reach(pairs, comparisons, "shared_key", ("different",))] = untold
+    needs[swapped & ~said.are_same_swapped(pairs.one, pairs.other)] = _TWICE * untold
     return needs
 
 

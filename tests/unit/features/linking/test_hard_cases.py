@@ -189,6 +189,20 @@ def test_twins_in_two_registers_are_told_apart_by_the_forename() -> None:
     assert not linked.are_one("school Tobias", "school Ines")
 
 
+def test_two_years_that_are_known_alone_are_no_slip_of_each_other() -> None:
+    """Of two days of birth in May 1972 and 1986 one was keyed wrong; 1 January 1972 and 1986 may be two people's."""
+    town = [
+        {**row, "service": ("school", "care")[place % 2],
+         "birth_date": row["birth_date"].replace(month=1, day=1) if place % 3 == 0 else row["birth_date"]}
+        for place, row in enumerate(make_strangers(200))
+    ]  # fmt: skip
+    for day, rule in ((date(1972, 1, 1), "close"), (date(1972, 5, 7), None)):
+        one = say("school", "a", "Greta", "Amberwick", day)
+        linked = link_rows([*town, one, {**one, "service": "care", "ref": "b", "birth_date": day.replace(year=1986)}])
+        assert linked.rule("a", "b") == rule
+        assert linked.are_one("a", "b") == (rule is None)
+
+
 def test_a_chain_of_likenesses_makes_nobody() -> None:
     """Each is a slip from the next; the first and the last have nothing in common but their street's block."""
     forenames = ("Anna", "Anne", "Anner", "Tanner", "Tarner", "Darner", "Darnel", "Daniel")

@@ -28,6 +28,15 @@ WHOLE_OUTCOME = "any"
 FILE = "trial.toml"
 
 
+def _refuse_encouragement(design: str) -> str:
+    if design == "encouragement":
+        raise broken(
+            "is encouragement, whose lots are not issued yet",
+            'Choose "holdout": its answer says too what an offer changed for those who got one because of the lot.',
+        )
+    return design
+
+
 def _fit_for_folder(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,47}", name):
         raise broken("is no id", "Write 2 to 48 small letters, digits and underscores, a letter first.")
@@ -171,7 +180,12 @@ class TrialFile(File):
     until: Annotated[
         date, Field(description="The day from which no more lots are drawn.", examples=[date(2027, 12, 20)])
     ]
-    design: Annotated[str, OneOf(DESIGNS), Field(description="How it is found out.", examples=["holdout"])]
+    design: Annotated[
+        str,
+        AfterValidator(_refuse_encouragement),
+        OneOf(DESIGNS),
+        Field(description="How it is found out.", examples=["holdout"]),
+    ]
     outcome: Annotated[TrialOutcome, Field(description="What is compared.")]
     holdout: Annotated[Holdout, Field(description="The lot at the line, for design `holdout`.")] = Holdout()
     stepped: Annotated[Stepped, Field(description="The steps, for design `stepped`.")] = Stepped()

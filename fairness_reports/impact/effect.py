@@ -31,6 +31,7 @@ from fairness_reports.impact.analysis_plan import list_deviations
 from fairness_reports.impact.estimates import (
     Difference,
     TrialRows,
+    bound_compliers,
     estimate_compliers,
     estimate_difference,
     hold_family,
@@ -167,6 +168,7 @@ def _compare(
         "interval": list(look.interval) if look.interval else None,
         "bounds": list(look.bounds),
         "compliers": write_difference(compliers, trial.answer.level),
+        "compliers_bounds": list(bound_compliers(rows, trial.answer.level) or ()) or None,
         "first_stage_f": float(min(strength, 1e9)),
         "offered_listed": float(rows.offered[rows.listed == 1].mean()) if rows.listed.any() else None,
         "offered_held_out": float(rows.offered[rows.listed == 0].mean()) if (rows.listed == 0).any() else None,
@@ -216,9 +218,17 @@ def write_difference(difference: Difference | None, level: float) -> dict[str, A
     return {"estimate": difference.estimate, "interval": list(difference.interval(level))}
 
 
-def write_family(families: Sequence[tuple[str, str, TrialRows]], level: float) -> list[dict[str, Any]]:
-    """Return secondary outcomes and groups, with p values adjusted over all of them, small counts hidden."""
-    estimates = [estimate_difference(rows) for _, _, rows in families]
+def write_family(
+    families: Sequence[tuple[str, str, TrialRows]],
+    level: float,
+    estimates: Sequence[Difference | None] | None = None,
+) -> list[dict[str, Any]]:
+    """Return secondary outcomes and groups, with p values adjusted over all of them, small counts hidden.
+
+    `estimates` are their differences, None where one cannot be told; left out: by household, within lists.
+    """
+    if estimates is None:
+        estimates = [estimate_difference(rows) for _, _, rows in families]
     comparable = [number for number, estimate in enumerate(estimates) if estimate is not None and estimate.error > 0]
     adjusted = dict(zip(comparable, hold_family(np.array([_p_value(estimates[n]) for n in comparable])), strict=True))
     written = []
@@ -280,8 +290,22 @@ def say_look(answer: Mapping[str, Any]) -> str:
             f"Of those who were offered help because they were listed: {_say_points(look['compliers']['estimate'])} of"
             f" 100 ({_say_points(low)} to {_say_points(high)})."
         )
+    lines += _say_bounds(look)
     lines.append(str(answer["estimand"]))
     return "\n".join(lines) + changed
+
+
+def _say_bounds(look: Mapping[str, Any]) -> list[str]:
+    """Return the interval that holds however little offers differ, or that they don't; nothing of a look before it."""
+    if "compliers_bounds" not in look:
+        return []
+    if look["compliers_bounds"] is None:
+        return ["Offers do not differ between the arms by more than chance: no effect of an offer is named."]
+    low, high = look["compliers_bounds"]
+    return [
+        f"However little offers differ, an offer's effect lies between {_say_points(low)} and {_say_points(high)} of"
+        " 100 (Anderson and Rubin; an addition to what was registered)."
+    ]
 
 
 def _say_points(difference: float) -> str:

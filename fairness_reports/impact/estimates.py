@@ -9,7 +9,9 @@ so a list of n of which p are listed weighs as n p (1 - p). Its variance is HC2 
 leverages are here 1 / n + z~^2 / sum(z~^2); the interval uses Student's t. The lot's own test needs no model: had help
 changed nobody, the number listed with a need in each list is hypergeometric, which gives the variance of sum(z y~)
 (Cochran, Mantel and Haenszel) and its whole distribution exactly, as if every possible lot were drawn. The complier
-effect is two-stage least squares of y on the offer, by z, with a constant for each list and White's robust variance.
+effect is two-stage least squares of y on the offer, by z, with a constant for each list and White's robust variance;
+its honest interval, also where offers hardly differ, holds every effect b at which the difference of y - b times the
+offer is no further from nought than the difference itself may be (Anderson and Rubin 1949).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ __all__ = [
     "Difference",
     "LotTest",
     "TrialRows",
+    "bound_compliers",
     "compare_with_lots",
     "estimate_compliers",
     "estimate_difference",
@@ -165,6 +168,32 @@ def estimate_compliers(rows: TrialRows) -> tuple[Difference | None, float]:
     slope = float(arm @ need) / moved
     left = need - slope * offered
     return Difference(slope, float(np.sqrt(np.sum((arm * left) ** 2))) / abs(moved), np.inf), float(strength)
+
+
+def bound_compliers(rows: TrialRows, level: float) -> tuple[float, float] | None:
+    """Return the Anderson-Rubin interval of what an offer changed for those whom the lot gave one.
+
+    None where offers do not differ between the arms by a test of that `level`: then no effect at all is ruled out on
+    at least one side, and none may be named. With s and f the slopes of need and offer on the arm, it holds all b for
+    which (s - b f)^2 is at most t^2 times the HC2 variance of s - b f, which is quadratic in b.
+    """
+    rows = rows.with_both_arms()
+    freedom = len(rows.listed) - rows.lists - 1
+    if freedom < 1:
+        return None
+    arm, need, offered = (rows.centre(values) for values in (rows.listed, rows.need, rows.offered))
+    spread = float(arm @ arm)
+    weight = arm**2 / np.maximum(1 - 1 / rows.list_sizes - arm**2 / spread, 1e-12) / spread**2
+    slope, moved = float(arm @ need) / spread, float(arm @ offered) / spread
+    left, left_offered = need - slope * arm, offered - moved * arm
+    times = float(stats.t.ppf(1 - level / 2, freedom)) ** 2
+    square = moved**2 - times * float(weight @ left_offered**2)
+    if not square > 0:
+        return None
+    middle = (slope * moved - times * float(weight @ (left * left_offered))) / square
+    rest = (slope**2 - times * float(weight @ left**2)) / square
+    half = max(middle**2 - rest, 0.0) ** 0.5
+    return middle - half, middle + half
 
 
 def compare_with_lots(rows: TrialRows) -> LotTest | None:

@@ -4,7 +4,9 @@ With a constant for each period, least squares of the outcome y on "begun" z (1 
 sum(z~ y) / sum(z~^2), z~ being z less its period's mean; one in which all or nobody had begun adds nothing. They are
 compared within themselves alone, so that what changes with time changes no figure (Matthews and Forbes, Statistics in
 Medicine 2017, 36:3772-3790; Thompson and others, the same 2018, 37:2487-2500). The test is the lot's own, of other
-orders of steps; the error by unit stands beside it.
+orders of steps; the error by unit stands beside it. Of a group, or another outcome, which have no such test, the error
+is of leaving out one unit after the other (the cluster jackknife, CV3: MacKinnon, Nielsen and Webb, Journal of Applied
+Econometrics 2023, 38:671-694), which few units do not make too small.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from numpy.typing import NDArray
 from fairness_reports.impact.estimates import Difference
 from fairness_reports.impact.stepped.permuted_starts import OrderTest, compare_orders, draw_orders
 
-__all__ = ["StepCounts", "compare_steps", "estimate_step_difference"]
+__all__ = ["FEWEST_UNITS", "StepCounts", "compare_steps", "estimate_step_difference", "leave_out_units"]
+
+FEWEST_UNITS = 8
+"""Units with households of a group below which nothing is said of it."""
 
 Floats = NDArray[np.float64]
 
@@ -77,3 +82,26 @@ def estimate_step_difference(counts: StepCounts) -> Difference | None:
     left = counts.needs - counts.households * counts.needs.sum(axis=0) / of_period
     scores = (apart * (left - slope * counts.households * apart)).sum(axis=1)
     return Difference(slope, float(np.sqrt(scores @ scores * units / (units - 1))) / spread, float(units - 1))
+
+
+def leave_out_units(counts: StepCounts) -> Difference | None:
+    """Return the difference with the error of leaving out each unit in turn; None of fewer units than FEWEST_UNITS.
+
+    Of n slopes, each without one unit, the squares of what they are from the whole's are added up, times (n - 1) / n;
+    with Student's t of n - 1 degrees. None too where without some unit nothing compares.
+    """
+    whole = np.flatnonzero(counts.households.sum(axis=1) > 0)
+    if len(whole) < FEWEST_UNITS:
+        return None
+    without = [whole[whole != unit] for unit in whole]
+    slopes = np.array(
+        [
+            _estimate_orders(counts.starts[None, rows], counts.households[rows], counts.needs[rows])[0]
+            for rows in [whole, *without]
+        ]
+    )
+    if np.isnan(slopes).any():
+        return None
+    apart = slopes[1:] - slopes[0]
+    size = len(whole)
+    return Difference(float(slopes[0]), float(np.sqrt(apart @ apart * (size - 1) / size)), float(size - 1))

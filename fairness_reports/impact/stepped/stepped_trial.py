@@ -27,7 +27,12 @@ from fairness_reports.impact.estimates import TrialRows, estimate_compliers, jud
 from fairness_reports.impact.later_need import OutcomePeriod, read_offers
 from fairness_reports.impact.registering import open_matrix
 from fairness_reports.impact.stepped.permuted_starts import OrderTest
-from fairness_reports.impact.stepped.step_estimates import StepCounts, compare_steps, estimate_step_difference
+from fairness_reports.impact.stepped.step_estimates import (
+    StepCounts,
+    compare_steps,
+    estimate_step_difference,
+    leave_out_units,
+)
 from fairness_reports.impact.trial_groups import find_groups
 
 __all__ = ["answer_stepped", "judge_steps", "say_stepped"]
@@ -136,9 +141,13 @@ def _compare(
         for name in registration.analysis["secondary"]
         if name in signals
     ]
+    cells = [count_cells(over, of_outcome, registration) for _, _, of_outcome in families]
     households = [(entry.as_of, entry.entity) for entry in over]
     groups = find_groups(period, invocation.policy, registration.analysis["groups"], households)
-    families += [(characteristic, group, rows.choose(inside)) for (characteristic, group), inside in groups.items()]
+    for (characteristic, group), inside in groups.items():
+        families.append((characteristic, group, rows.choose(inside)))
+        members = [entry for entry, is_inside in zip(over, inside.tolist(), strict=True) if is_inside]
+        cells.append(count_cells(members, rows.choose(inside), registration))
     finite = test is not None and bool(np.isfinite(test.interval).all())
     return {
         "number": 1,
@@ -156,7 +165,7 @@ def _compare(
         "verdict": judge_steps(test, answer.worth_seeing),
         "compliers": write_difference(compliers, answer.level),
         "first_stage_f": float(min(strength, 1e9)),
-        "also": write_family(families, answer.level),
+        "also": write_family(families, answer.level, [leave_out_units(of_family) for of_family in cells]),
     }
 
 

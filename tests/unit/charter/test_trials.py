@@ -66,6 +66,12 @@ def test_each_slip_is_said_with_its_key(invocation: Invocation, key: str, value:
     assert [str(fault) for fault in check_council(invocation.council.folder, DAY)] == [str(caught.value)]
 
 
+def test_encouragement_is_refused_with_what_to_choose(invocation: Invocation) -> None:
+    write_trial(invocation.council.folder, design='"encouragement"')
+    with pytest.raises(DefinitionError, match="whose lots are not issued yet"):
+        TrialFile.load(invocation.council)
+
+
 def test_only_who_signs_trials_signs_it_and_no_other_bytes(invocation: Invocation) -> None:
     with pytest.raises(UsageError, match="does not sign a trial"):
         sign_as(invocation, "chief_data_officer", Signable("trial"), demo=True)

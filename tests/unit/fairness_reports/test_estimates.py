@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from fairness_reports.impact.estimates import (
     Difference,
     TrialRows,
+    bound_compliers,
     compare_with_lots,
     estimate_compliers,
     estimate_difference,
@@ -83,6 +86,28 @@ def test_the_complier_effect_is_that_of_linearmodels(seed: int) -> None:
     assert ours.estimate == pytest.approx(theirs.params.iloc[-1], abs=1e-8)
     assert ours.error == pytest.approx(theirs.std_errors.iloc[-1], abs=1e-8)
     assert strength > 10
+
+
+def test_each_end_of_the_complier_bounds_is_where_the_difference_stops_being_told_from_nought() -> None:
+    """At either end b, least squares of need less b times the offer on the arm has |t| at the bound (statsmodels)."""
+    api = pytest.importorskip("statsmodels.api")
+    rows = draw_rows(0, lists=60, take_up=0.9).with_both_arms()
+    bounds = bound_compliers(rows, 0.05)
+    assert bounds is not None
+    columns = np.column_stack([rows.listed, dummies(rows)])
+    for end in bounds:
+        fitted = api.OLS(rows.need - end * rows.offered, columns).fit(cov_type="HC2", use_t=True)
+        assert abs(fitted.tvalues[0]) == pytest.approx(stats.t.ppf(0.975, fitted.df_resid), abs=1e-8)
+    effect, _ = estimate_compliers(rows)
+    assert effect is not None
+    assert bounds[0] < effect.estimate < bounds[1]
+
+
+def test_no_effect_of_an_offer_is_bounded_where_offers_do_not_differ() -> None:
+    rows = draw_rows(1, lists=60)
+    assert bound_compliers(replace(rows, offered=np.zeros(len(rows.listed))), 0.05) is None
+    by_chance = np.random.default_rng(4).random(len(rows.listed)) < 0.3
+    assert bound_compliers(replace(rows, offered=by_chance.astype(np.float64)), 0.05) is None
 
 
 def test_holms_p_values_are_those_of_statsmodels() -> None:

@@ -1,7 +1,8 @@
 """2,000 trials of a borough with a planted effect: lists, lots, offers and outcomes; what is said beside the truth.
 
 Weekly lists of four teams with ten places each, five by lot, for a year; the lots are drawn by the code that `rank`
-uses. The chance of a need falls down the list. The same trials are answered three ways.
+uses. The chance of a need falls down the list. The same trials are answered three ways. The complier effect is asked
+three times: as offers differ here (50 and 10 of 100), where they hardly do (14 and 10), and where they do not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 from borough.trial_answers import EFFECTS, plant_effect
 from charter.council.trial_design import Answer
 from charter.rules.holdout import CONTROL, LISTED, TailLot, derive_seed, draw_tail
-from fairness_reports.impact.estimates import TrialRows
+from fairness_reports.impact.estimates import TrialRows, bound_compliers
 from fairness_reports.impact.looks import take_look
 from fairness_reports.impact.trial_power import measure_power, two_arm_error
 from tests.resuming import draw_resuming
@@ -24,6 +25,7 @@ from tests.resuming import draw_resuming
 TRIALS, WEEKS, TEAMS, PLACES, BY_LOT = 2000, 52, 4, 10, 5
 HOUSEHOLDS = 1200
 TAKE_UP, CROSSING = 0.5, 0.1
+UPTAKES = {"strong": TAKE_UP, "weak": 0.14, "none": CROSSING}
 ONCE, THRICE = Answer(looks=1, worth_seeing=0.05), Answer(looks=3, worth_seeing=0.05)
 
 
@@ -80,10 +82,20 @@ def answer_once(number: int) -> dict[str, Any]:
             "bias": look.estimate - truth if look.estimate is not None else None,
             "thrice": look_thrice(rows, lists["week"]),
         }
+        for uptake, rate in UPTAKES.items():
+            told[name][uptake] = bound_effect(lists, answers, taken < np.where(lists["listed"] == 1, rate, CROSSING))
         if name == "helps":
             share = float((answers.chance_without * (1 - CROSSING) + answers.chance_with * CROSSING).mean())
             told["planned"] = measure_power(-truth, two_arm_error(size / 2, size / 2, share, -truth), 0.05)
     return told
+
+
+def bound_effect(lists: dict[str, np.ndarray], answers: Any, offered: np.ndarray) -> dict[str, bool]:
+    """Return whether an offer's effect was bounded, and whether the bounds hold it: who complies, a lot says here."""
+    need, taken = answers.observe(offered).astype(np.float64), offered.astype(np.float64)
+    bounds = bound_compliers(TrialRows(lists["listed"], need, taken, lists["list"].astype(np.int64)), 0.05)
+    truth = float(np.mean(answers.chance_with - answers.chance_without))
+    return {"named": bounds is not None, "held": bounds is None or bool(bounds[0] <= truth <= bounds[1])}
 
 
 def look_thrice(rows: TrialRows, week: np.ndarray) -> str:
@@ -107,6 +119,15 @@ def judge_trials(drawn: dict[int, Any]) -> dict[str, Any]:
         "trials": count,
         "coverage": {name: share(name, "covered", True) for name in EFFECTS},
         "bias": {name: float(np.mean([one[name]["bias"] for one in drawn.values()])) for name in EFFECTS},
+        "compliers": {
+            uptake: {
+                "named": sum(one["helps"][uptake]["named"] for one in drawn.values()) / count,
+                "coverage": {
+                    name: sum(one[name][uptake]["held"] for one in drawn.values()) / count for name in EFFECTS
+                },
+            }
+            for uptake in UPTAKES
+        },
         "power": share("helps", "verdict", "helps"),
         "planned": float(np.mean([one["planned"] for one in drawn.values()])),
         "power_of_three_looks": share("helps", "thrice", "helps"),
@@ -123,6 +144,11 @@ def hold_promises(figures: dict[str, Any]) -> None:
     count = figures["trials"]
     for name, coverage in figures["coverage"].items():
         assert stats.binom.cdf(round(coverage * count), count, 0.94) > 0.001, (name, coverage)
+    for uptake, told in figures["compliers"].items():
+        for name, coverage in told["coverage"].items():
+            assert stats.binom.cdf(round(coverage * count), count, 0.94) > 0.001, (uptake, name, coverage)
+    # Where offers do not differ, an effect of an offer is named as often as a test of 5 % errs.
+    assert stats.binom.sf(round(figures["compliers"]["none"]["named"] * count) - 1, count, 0.05) > 0.001
     for looks in ("", "_of_three_looks"):
         wrong = figures[f"false_helps{looks}"] + figures[f"false_harms{looks}"]
         assert stats.binom.sf(round(wrong * count) - 1, count, 0.05) > 0.001, (looks, wrong)

@@ -16,8 +16,15 @@ from charter.council.trial_design import Stepped
 from charter.errors import DataError, DefinitionError, UsageError
 from charter.signing.trial_steps import ListTurns, Turn, draw_steps, find_begins, write_turns
 from charter.signing.trials import Registration
+from fairness_reports.impact.estimates import TrialRows, estimate_difference
 from fairness_reports.impact.registering import describe_lots, register_planned_trial
-from fairness_reports.impact.stepped.step_estimates import StepCounts, compare_steps, estimate_step_difference
+from fairness_reports.impact.stepped.step_estimates import (
+    FEWEST_UNITS,
+    StepCounts,
+    compare_steps,
+    estimate_step_difference,
+    leave_out_units,
+)
 from fairness_reports.impact.stepped.stepped_trial import answer_stepped, judge_steps
 from fairness_reports.impact.trial_power import measure_power, stepped_error
 from fairness_reports.publish.effect_page import write_effect_page
@@ -114,6 +121,9 @@ def test_a_stepped_trial_is_answered_once_by_the_lots_arm(
     assert look["listed"] == sum(arm == "ranked" for arm in arms.values())
     assert look["interval"][0] < begun - waiting < look["interval"][1]
     assert "By the error of each unit" in words
+    of_groups = [row for row in look["also"] if row["estimate"] is not None]
+    assert of_groups
+    assert all(row["interval"][0] < row["estimate"] < row["interval"][1] for row in of_groups)
     assert answer_stepped(world.invocation, registration)[0]["looks"] == answer["looks"], (
         "asking again is no other look"
     )
@@ -147,6 +157,53 @@ def draw_counts(seed: int, effect: float = -0.1) -> StepCounts:
     begun = np.arange(4)[None, :] >= starts[:, None]
     chance = np.clip(rng.normal(0.4, 0.05, 12)[:, None] - 0.03 * np.arange(4) + effect * begun, 0, 1)
     return StepCounts(starts, households.astype(float), rng.binomial(households, chance).astype(float))
+
+
+def test_the_error_of_leaving_out_units_is_that_of_as_many_fits_of_statsmodels() -> None:
+    api = pytest.importorskip("statsmodels.api")
+    counts = draw_counts(5)
+
+    def fit(units: list[int]) -> float:
+        period = np.tile(np.arange(4), len(units))
+        size = counts.households[units].ravel()
+        columns = np.column_stack([counts.begun[units].ravel(), *(period == number for number in range(4))])
+        share = counts.needs[units].ravel() / np.maximum(size, 1)
+        return float(api.WLS(share, columns, weights=size).fit().params[0])
+
+    slopes = np.array([fit([unit for unit in range(12) if unit != out]) for out in range(12)])
+    ours = leave_out_units(counts)
+    assert ours is not None
+    assert ours.estimate == pytest.approx(fit(list(range(12))), abs=1e-8)
+    assert ours.error == pytest.approx(np.sqrt(11 / 12 * np.sum((slopes - ours.estimate) ** 2)), abs=1e-8)
+    assert ours.freedom == 11
+
+
+def test_a_groups_interval_by_units_holds_the_truth_where_one_by_household_does_not() -> None:
+    """Of 400 trials of twelve units, whose families are alike by what each unit has of its own."""
+    held = [0, 0]
+    for seed in range(400):
+        counts = draw_counts(seed)
+        rng = np.random.default_rng([seed, 2])
+        chance = np.clip(0.45 + rng.normal(0, 0.15, 12)[:, None] - 0.1 * counts.begun, 0, 1)
+        needs = rng.binomial(counts.households.astype(int), chance)
+        by_unit = leave_out_units(StepCounts(counts.starts, counts.households, needs.astype(float)))
+        size = counts.households.astype(int).ravel()
+        begun, period = np.repeat(counts.begun.ravel(), size), np.repeat(np.tile(np.arange(4), 12), size)
+        need = np.concatenate([np.arange(n) < k for n, k in zip(size, needs.ravel(), strict=True)]).astype(float)
+        by_household = estimate_difference(TrialRows(begun, need, need, period))
+        for number, ours in enumerate((by_unit, by_household)):
+            assert ours is not None
+            low, high = ours.interval(0.05)
+            held[number] += low <= -0.1 <= high
+    assert held[0] >= 370, held
+    assert held[1] < 350, held
+
+
+def test_of_a_group_in_few_units_nothing_is_said() -> None:
+    counts = draw_counts(5)
+    few, enough = (np.arange(12)[:, None] < number for number in (FEWEST_UNITS - 1, FEWEST_UNITS))
+    assert leave_out_units(StepCounts(counts.starts, counts.households * few, counts.needs * few)) is None
+    assert leave_out_units(StepCounts(counts.starts, counts.households * enough, counts.needs * enough)) is not None
 
 
 @pytest.mark.parametrize("seed", range(3))

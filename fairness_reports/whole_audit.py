@@ -114,6 +114,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             contact=invocation.council.contact,
             advice=[one for one in read_advice(folder) if one.findings_sha256 == file_digest(folder / "findings.json")],
             in_use=_read_live_findings(invocation, audited.run.name),
+            strength=_read_strength(invocation, audited.run.name),
             beeswarm=draw_beeswarm(explained, _list_titles(audited)),
             dependence=draw_dependence(explained, _list_titles(audited)),
         )
@@ -159,6 +160,13 @@ def _read_live_findings(invocation: Invocation, audited: str) -> Mapping[str, An
     run = str(read_json(folder / "manifest.json")["run"]) if folder else audited
     path = invocation.workspace.audit / run / "live" / "findings.json"
     return read_json(path) if run != audited and path.exists() else {}
+
+
+def _read_strength(invocation: Invocation, run: str) -> Mapping[str, Any]:
+    """Return what `sooner exchange` left of the run's findings; `{}` where no exchange was made, or of another run."""
+    path = invocation.workspace.exchange / "exchange.json"
+    strength: Mapping[str, Any] = read_json(path) if path.exists() else {}
+    return strength if strength.get("run") == run else {}
 
 
 def _list_titles(audited: Audited) -> list[str]:

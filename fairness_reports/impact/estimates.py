@@ -181,17 +181,17 @@ def bound_compliers(rows: TrialRows, level: float) -> tuple[float, float] | None
     freedom = len(rows.listed) - rows.lists - 1
     if freedom < 1:
         return None
-    arm, need, offered = (rows.centre(values) for values in (rows.listed, rows.need, rows.offered))
+    arm, need, offer = (rows.centre(values) for values in (rows.listed, rows.need, rows.offered))
     spread = float(arm @ arm)
     weight = arm**2 / np.maximum(1 - 1 / rows.list_sizes - arm**2 / spread, 1e-12) / spread**2
-    slope, moved = float(arm @ need) / spread, float(arm @ offered) / spread
-    left, left_offered = need - slope * arm, offered - moved * arm
+    slope, lift = float(arm @ need) / spread, float(arm @ offer) / spread
+    need_apart, offer_apart = need - slope * arm, offer - lift * arm
     times = float(stats.t.ppf(1 - level / 2, freedom)) ** 2
-    square = moved**2 - times * float(weight @ left_offered**2)
+    square = lift**2 - times * float(weight @ offer_apart**2)
     if not square > 0:
         return None
-    middle = (slope * moved - times * float(weight @ (left * left_offered))) / square
-    rest = (slope**2 - times * float(weight @ left**2)) / square
+    middle = (slope * lift - times * float(weight @ (need_apart * offer_apart))) / square
+    rest = (slope**2 - times * float(weight @ need_apart**2)) / square
     half = max(middle**2 - rest, 0.0) ** 0.5
     return middle - half, middle + half
 

@@ -48,6 +48,7 @@ from fairness_reports.publish.parts import (
     tabulate_proxies,
     tabulate_responses,
     tabulate_services,
+    tabulate_strength,
 )
 
 __all__ = ["ANSWERS", "AT_CAPACITY", "MODELS", "Pack", "list_used", "render_pack"]
@@ -80,7 +81,8 @@ _PAPER_NAMES = MODELS | {
 class Pack:
     """What the board pack is made of: the documents that crossed rooms, and pictures made with them.
 
-    `in_use` are the findings on the lists of the release in use, `{}` where none was audited.
+    `in_use` are the findings on the lists of the release in use, `{}` where none was audited; `strength` is what peers'
+    figures make of these very findings (`sooner exchange`), `{}` where no exchange was made of them.
     """
 
     council: str
@@ -94,6 +96,7 @@ class Pack:
     contact: str = ""
     advice: Sequence[Advice] = ()
     in_use: Mapping[str, Any] = field(default_factory=dict)
+    strength: Mapping[str, Any] = field(default_factory=dict)
     beeswarm: str = ""
     dependence: str = ""
 
@@ -180,6 +183,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
         "other_lags": pack.findings.get("other_lags", ""),
         "resamples": f"{pack.resamples:,}",
         "facts": _list_facts(pack),
+        "strength": tabulate_strength(pack.strength, rows),
         "so_far": describe_so_far_part(pack.in_use),
         "so_far_on": say_date(str(pack.in_use["made_at"])[:10]) if pack.in_use else "",
     }

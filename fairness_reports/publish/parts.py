@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from charter.rules.measures import MEASURES
 from fairness_reports.audit.explaining.linkage_error import LINKAGE_MEASURES
 from fairness_reports.audit.explaining.minimisation import ADDED
 from fairness_reports.audit.explaining.proxies import TOGETHER
 from fairness_reports.publish.figures_in_words import (
     SHOWN_AS_NOTHING,
     UNKNOWN,
+    say_date,
     say_interval,
     say_number,
     say_share,
@@ -25,6 +27,7 @@ __all__ = [
     "tabulate_proxies",
     "tabulate_responses",
     "tabulate_services",
+    "tabulate_strength",
 ]
 
 Row = Mapping[str, Any]
@@ -58,6 +61,47 @@ def tabulate_capacities(rows: Sequence[Row], characteristic: str) -> dict[str, A
             for group in groups
         ],
     }
+
+
+def tabulate_strength(strength: Row, rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return what peers lent by group and question, each beside the finding it is about; None where nothing was.
+
+    `rows` are the findings as they may be shown: what is hidden there is hidden with peers too.
+    """
+    by_id = {row["id"]: row for row in rows}
+    table = [
+        _say_strength(question, group, by_id[group["finding"]])
+        for question in strength.get("questions", ())
+        for group in question["groups"]
+        if group["with_peers"] and group["finding"] in by_id
+    ]
+    if not table:
+        return None
+    mostly = sum(row["borrowed"] for row in table)
+    return {
+        "expected": strength["expected"],
+        "councils": [(str(council["title"]), say_date(council["measured_on"])) for council in strength["councils"]],
+        "rows": table,
+        "borrowed": f"Of {mostly} of {len(table)} comparisons most is borrowed: they say more of others than of us.",
+    }
+
+
+def _say_strength(question: Row, group: Row, row: Row) -> dict[str, Any]:
+    peers, is_shown = group["with_peers"], row["ratio"] is not None
+    return {
+        "asked": f"{MEASURES[question['measure']].asked.capitalize()}: {question['characteristic']}",
+        "group": group["group"],
+        "own": _say_ratio_range(row["ratio"], row["ratio_interval"]) if is_shown else UNKNOWN,
+        "with_peers": _say_ratio_range(peers["ratio"], peers["interval"]) if is_shown else UNKNOWN,
+        "own_weight": f"{100 * peers['own_weight']:.0f}" if is_shown else UNKNOWN,
+        "unlike": is_shown and peers["unlike"],
+        "borrowed": peers["borrowed"],
+        "finding": row["id"],
+    }
+
+
+def _say_ratio_range(ratio: float, interval: Sequence[float | None] | None) -> str:
+    return f"{say_number(ratio)} ({say_interval(interval, say_number)})"
 
 
 def tabulate_folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, str]) -> dict[str, Any] | None:

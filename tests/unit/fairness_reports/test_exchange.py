@@ -31,7 +31,8 @@ from fairness_reports.exchange.own_figures import list_tables, release_figures
 from fairness_reports.exchange.peer_figures import weigh_told
 from fairness_reports.exchange.sealed_file import write_line
 from fairness_reports.exchange.strength import measure_strength, say_strength
-from fairness_reports.exchange.telling import read_told, write_exchange
+from fairness_reports.exchange.telling import read_newest_findings, read_told, write_exchange
+from fairness_reports.publish.parts import tabulate_strength
 from tests.unit.fairness_reports.simulated_boroughs import SHIPPED
 from tests.unit.fairness_reports.simulated_exchanges import compare_councils, draw_councils
 
@@ -304,6 +305,18 @@ def test_with_peers_intervals_are_narrower_and_the_page_says_how_much_is_borrowe
         low, high = group["with_peers"]["interval"]
         assert f"{group['with_peers']['ratio']:.2f} ({low:.2f} to {high:.2f})" in page
     assert page.count("<svg") == len(strength["questions"])
+    findings = read_newest_findings(world.invocation)["findings"]
+    lent = tabulate_strength(strength, findings)
+    assert lent is not None
+    assert [row["finding"] for row in lent["rows"]] == [group["finding"] for group in groups]
+    low, high = groups[0]["with_peers"]["interval"]
+    assert lent["rows"][0]["with_peers"] == f"{groups[0]['with_peers']['ratio']:.2f} ({low:.2f} to {high:.2f})"
+    few = [row | {"ratio": None, "ratio_interval": None} for row in findings]
+    hidden = tabulate_strength(strength, few)
+    assert hidden is not None
+    assert {row["with_peers"] for row in hidden["rows"]} == {row["own"] for row in hidden["rows"]} == {"–"}
+    assert tabulate_strength({}, findings) is None
+    assert tabulate_strength(strength, []) is None
     kept = world.invocation.workspace.exchange / "peers" / "norbury.json"
     kept.write_text(kept.read_text(encoding="utf-8").replace('"counted": ', '"counted": 1', 1), encoding="utf-8")
     with pytest.raises(CharterError, match="not as it was sealed"):

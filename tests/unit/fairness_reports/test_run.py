@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from charter.contracts import check_document
-from charter.contracts.files import find_current, read_json
+from charter.contracts.files import find_current, read_json, write_json
 from charter.errors import DataError
 from charter.signing.decisions import decide_run
 from fairness_reports.audit.explaining.explanations import Explained, correlate_weights, explain_scores, sum_by_service
@@ -232,6 +232,33 @@ def test_a_model_of_other_features_is_refused(audited: tuple[Any, Path, dict[str
 def test_the_same_inputs_make_the_same_findings(audited: tuple[Any, Path, dict[str, Any]]) -> None:
     _, again = audit_run(audited[0].invocation)
     assert again["findings"] == audited[2]["findings"]
+
+
+def test_the_pack_says_what_peers_lent_where_an_exchange_was_made_of_this_run(
+    audited: tuple[Any, Path, dict[str, Any]],
+) -> None:
+    world, folder, document = audited
+    before = (folder / "report.html").read_bytes()
+    assert b'id="lent"' not in before
+    row = next(row for row in document["findings"] if row.get("ratio") and row["measure"] == "recall")
+    peers = {"ratio": 1.1, "interval": [0.9, 1.3], "own_weight": 0.4, "borrowed": True, "unlike": False}
+    group = {"group": row["group"], "finding": row["id"], "with_peers": peers}
+    question = {"measure": "recall", "characteristic": row["characteristic"], "groups": [group]}
+    council = {"title": "Norbury", "measured_on": "2026-01-30"}
+    strength = {"run": "another", "expected": "Alike.", "councils": [council], "questions": [question]}
+    path = world.invocation.workspace.exchange / "exchange.json"
+    try:
+        write_json(path, strength)
+        audit_run(world.invocation)
+        assert 'id="lent"' not in (folder / "report.html").read_text()
+        write_json(path, strength | {"run": document["run"]})
+        audit_run(world.invocation)
+        report = (folder / "report.html").read_text()
+        assert all(words in report for words in ('id="lent"', "Norbury (audited on", row["id"]))
+        assert "Of 1 of 1 comparisons most is borrowed" in report
+    finally:
+        path.unlink()
+        (folder / "report.html").write_bytes(before)
 
 
 def test_an_audit_stands_until_anything_of_it_changes(audited: tuple[Any, Path, dict[str, Any]]) -> None:

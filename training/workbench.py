@@ -39,10 +39,11 @@ from features.build import build_matrix
 from features.grammar import Definition, Feature
 from features.grammar.words import describe_value
 from training.data.dataset import MISSING
+from training.data.folds import Fold
 from training.data.lists import find_teams
 from training.experiment import train_models
 from training.keeping.mlflow_store import find_tracking_uri
-from training.models.planning import make_plan
+from training.models.planning import Plan, make_plan
 from training.own_contenders import OwnReplay, make_frame, replay_contenders
 from training.report import notebook_plots
 from training.report.terminal import find_figure
@@ -116,8 +117,9 @@ class Workbench:
 
         X (rows, features) of every row whose label is known, indexed by as-of date, entity (a pseudonym) and the team
         that serves it, empty where none does; NaN is not seen, a category has pandas' own type, of codes. y (rows,) is
-        0 or 1. `folds` are the selection folds as row numbers (train, test), with the embargo between them; the final
-        period is in none of them.
+        0 or 1. `folds` are the selection folds as row numbers (train, test), with the embargo between them: of a date
+        some of whose horizons were over before the first test date, the rows of those alone; the final period is in
+        none of them.
         """
         import pandas as pd
 
@@ -137,7 +139,7 @@ class Workbench:
         rows = make_frame(np.concatenate(parts), data.matrix.features, data.matrix.categories, index)
         when = _as_days(days)
         folds = [
-            (np.flatnonzero(np.isin(when, _as_days(fold.train))), np.flatnonzero(np.isin(when, _as_days(fold.test))))
+            (np.flatnonzero(_mark_lessons(planned, fold)), np.flatnonzero(np.isin(when, _as_days(fold.test))))
             for fold in planned.folds
             if not fold.final
         ]
@@ -229,3 +231,15 @@ class Workbench:
 
 def _as_days(days: Sequence[date]) -> NDArray[np.datetime64]:
     return np.array(days, dtype="datetime64[D]")
+
+
+def _mark_lessons(planned: Plan, fold: Fold) -> NDArray[np.bool_]:
+    """Return which of the rows that have a label by now a fold learns from: those that had one before its first test.
+
+    Where a horizon ends with what is open, a date is of a fold as soon as one of its rows is over, and others are not.
+    """
+    data, marks = planned.data, []
+    for day in planned.learned:
+        known = data.labels(day, fold.cut) != MISSING if day in fold.train else np.zeros(len(data.at(day).entity), bool)
+        marks.append(known[data.labels(day, data.taken_at) != MISSING])
+    return np.concatenate(marks)

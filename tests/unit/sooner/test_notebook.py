@@ -18,6 +18,8 @@ from features.grammar import Cohort, Feature, Outcome, any_of, count, months, si
 from sooner.frame_council import to_arrow
 from sooner.notebook import Workbench, read_feature_table
 from tests.conftest import ROOT
+from training.data.folds import count_fold
+from training.models.planning import make_plan
 
 PAGE = ROOT / "docs/how-to/start-in-a-notebook.md"
 COHORT = Cohort("Everybody", entity="person")
@@ -170,6 +172,27 @@ def test_rows_for_scikit_learn_say_when_and_of_whom_they_are(bench: Workbench) -
     assert len(rows) == len(y)
     assert folds
     assert isinstance(rows.index.get_level_values("as_of")[0], date | datetime)
+
+
+def test_folds_for_scikit_learn_learn_from_what_was_over_as_sooners_own_do(tmp_path: Path) -> None:
+    """A horizon that ends with p0's order is over before that of the others, who are of the same dates."""
+    orders = pd.date_range("2018-01-01", "2024-11-01", freq="MS") + pd.Timedelta(days=19)
+    order = pd.DataFrame(
+        {
+            "person_id": "p0",
+            "signal": "rents.order",
+            "valid_at": orders,
+            "end_at": orders + pd.Timedelta(days=30),
+            "known_at": orders,
+        }
+    )
+    ending = Outcome("A notice", any_of(signal("rents.notice"), next=months(12)), ends_with=signal("rents.order"))
+    bench = open_frames(tmp_path / "work", [make_events(), order], outcome=ending, places=2)
+    _, _, folds = bench.data()
+    planned = make_plan(bench.invocation, bench.matrix())
+    counts = [count_fold(planned.data, fold) for fold in planned.folds if not fold.final]
+    assert any(one.train_unlabelled for one in counts)
+    assert [len(train) for train, _ in folds] == [one.train_rows for one in counts]
 
 
 @pytest.mark.deep

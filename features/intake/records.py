@@ -11,7 +11,8 @@
 
 A row that is sent again under its key is a later version: the one before it ends being known when the next is. That
 is settled before the record's `where` is applied, so that a correction to "it did not happen" closes the event.
-Dates become midnight in the council's time zone, as UTC.
+Dates become midnight in the council's time zone, as UTC. A time is UTC; where a file's clock is another, its expression
+says so: `timezone('Europe/London', seen_at)`.
 """
 
 from __future__ import annotations
@@ -192,6 +193,8 @@ class Staging:
                 return f"timezone({zone}, ({text})::timestamp)::timestamp"
             if kind in ("TIMESTAMP", '"NULL"'):
                 return f"({text})::timestamp"
+            if kind == "TIMESTAMP WITH TIME ZONE":
+                return f"timezone('UTC', ({text}))::timestamp"
             raise _bad_expression(source, file, record, field, f"gives {kind}, not a date or a time")
         if field in ("birth_date", "death_date"):
             return f"({text})::date"

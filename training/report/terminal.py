@@ -324,7 +324,8 @@ def say_reach(metrics: Mapping[str, Any]) -> list[str]:
     """Return what headline figures leave out: who was new to services, how early, and who could not be listed."""
     lines = _say_reach_of_lists(metrics) or _say_reach_of_dates(metrics)
     any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
-    if any_of and any_of["share"] is not None:
+    # The cohort of a queue's date is that day's cases: who came on another day was not out of reach.
+    if any_of and any_of["share"] is not None and not metrics.get("queue"):
         share = f"{100 * any_of['share']:.0f} of 100 people with such a need"
         lines.append(f"{share} were in the cohort; no list could reach the others.")
     return lines

@@ -293,6 +293,19 @@ def test_an_expression_that_does_not_fit_its_file_is_refused_by_its_field(town) 
         town.pull()
 
 
+def test_a_time_by_the_clock_on_the_wall_is_read_by_its_zone(town, rows_of) -> None:
+    by_the_clock = "valid_at = \"timezone('Europe/London', {day} + INTERVAL 9 HOUR)\""
+    town.register('valid_at = "day"', by_the_clock.format(day="day"))
+    town.pull()
+    assert [row["valid_at"] for row in events(town, rows_of)] == [datetime(2024, 6, 30, 8), datetime(2024, 7, 31, 8)]
+
+
+def test_a_time_by_the_clock_on_the_wall_is_the_same_in_winter(town, rows_of) -> None:
+    town.register('valid_at = "day"', "valid_at = \"timezone('Europe/London', day - INTERVAL 183 DAY)\"")
+    town.pull()
+    assert [row["valid_at"] for row in events(town, rows_of)] == [datetime(2023, 12, 30), datetime(2024, 1, 30)]
+
+
 def test_another_key_can_not_carry_on_a_store(town, monkeypatch: pytest.MonkeyPatch) -> None:
     town.pull()
     monkeypatch.setenv("SOONER_KEY", "ab" * 32)

@@ -37,7 +37,7 @@ def test_where_no_feature_tells_nobody_is_called_new() -> None:
 def test_of_a_queue_nobody_is_said_to_be_out_of_reach_who_came_on_another_day() -> None:
     metrics = {
         "model": "points",
-        "replay": {"headline": "newest", "figures": [figure("needed_of_listed")]},
+        "replay": {"headline": "newest", "figures": [figure("needed_of_listed"), figure("new_of_listed")]},
         "coverage": [{"component": "any", "share": 0.08}],
     }
     told = "8 of 100 people with such a need were in the cohort; no list could reach the others."

@@ -55,8 +55,8 @@ CHANGES = (
     WrongChange(
         "a household counts by its last lot",
         "fairness_reports/impact/effect.py",
-        "first.setdefault(row.entity, _Entry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED))",
-        "first[row.entity] = _Entry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED)",
+        "first.setdefault(row.entity, TrialEntry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED))",
+        "first[row.entity] = TrialEntry(row.entity, lots.as_of, lots.lot.list, row.arm == LISTED)",
         "tests/unit/fairness_reports/test_effect.py::test_a_household_counts_by_its_first_lot",
     ),
     WrongChange(
@@ -72,6 +72,13 @@ CHANGES = (
         "first.setdefault(place.entity, place)",
         "first[place.entity] = place",
         "tests/unit/fairness_reports/test_line.py::test_what_jumps_at_the_line_is_said",
+    ),
+    WrongChange(
+        "who objects to looks is drawn all the same",
+        "serving/ranking/places.py",
+        "decode() not in no_look]",
+        "decode() not in ()]",
+        "tests/unit/serving/test_looks_purpose.py::test_who_objects_to_looks_is_in_none_and_keeps_a_place_by_rank",
     ),
     WrongChange(
         "areas begin in the order of their names, not by lot",

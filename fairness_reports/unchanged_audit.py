@@ -6,6 +6,7 @@
     council/...                every file of the council's folder: charter, register, settings
     issued lists               what was found of lists that were issued by other runs
     other audits, advice       what was found and decided of other runs, and said of this one
+    peers                      what an exchange with other councils made of its findings
     rights                     what residents asked
     day                        waivers, sign-offs and the charter's review end on a day
     code, versions             Sooner's own rooms, and the libraries that measure and draw
@@ -53,6 +54,7 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
             [[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit, run.name)]
         ),
         "advice": _digest(audit / "advice.json"),
+        "peers": _digest(files.exchange / "exchange.json"),
         "rights": _digest(ledger_file(files)),
         "day": invocation.today.isoformat(),
         "code": digest_code(_ROOMS),

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from features.engines.question import Each, Question
 
 __all__ = ["count_late_cases"]
@@ -25,6 +23,8 @@ def count_late_cases(question: Question, tables: Path) -> tuple[int, int]:
     each = question.each
     if each is None or each.planned or not (tables / "events.parquet").exists():
         return 0, 0
+    import pyarrow.parquet as pq
+
     dates = {own: day for day in question.dates for own in _list_own_days(each, day)}
     events = pq.read_table(
         tables / "events.parquet",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from charter.council.register import Register
+from charter.council.register import Register, Source
 from charter.errors import UsageError
 from charter.invocation import shipped_council
+from charter.purposes import LOOK
 from charter.starting.new_council import ProposedSource
 
 __all__ = ["propose_shipped_sources"]
@@ -36,9 +37,13 @@ def propose_shipped_sources(services: Collection[str]) -> tuple[ProposedSource, 
                 "name what yours sent with --extracts.",
             )
     return tuple(
-        ProposedSource(
-            source.model_copy(update={"contact": "", "phone": ""}), {source.service: _CONFIRM}, is_shipped=True
-        )
+        ProposedSource(_make_own(source), {source.service: _CONFIRM}, is_shipped=True)
         for source in register.sources
         if source.service in (*services, *_ALWAYS)
     )
+
+
+def _make_own(source: Source) -> Source:
+    """Return a row that nobody answers for yet; what makes an order is for looks too, as in a new charter."""
+    purposes = source.purposes | ({LOOK} if "rank" in source.purposes else set())
+    return source.model_copy(update={"contact": "", "phone": "", "purposes": purposes})

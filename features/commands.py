@@ -361,9 +361,11 @@ def build(
         folder = build_matrix(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
         )
-    opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-    question, _ = make_question(invocation, opened, purpose, days)
-    late, cases = count_late_cases(question, opened.tables) if purpose == "train" else (0, 0)
+    late, cases = 0, 0
+    if purpose == "train" and invocation.settings.training.as_of.each is not None:  # else no case can be late
+        opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+        question, _ = make_question(invocation, opened, purpose, days)
+        late, cases = count_late_cases(question, opened.tables)
     unseen = (
         f"{late:,} of {cases:,} cases became known only after their date and have no row: a longer `after` in [as_of]"
         " of training.toml gives them one. "

@@ -47,8 +47,9 @@ from training.models.fitting import Bins, Trained, fit_folds
 from training.models.planning import Plan, describe_fold, make_plan
 from training.models.search import Found, search_settings
 from training.report import page
-from training.run import Run, keep_run, make_current, write_scores
-from training.run_inputs import digest_inputs, list_versions
+from training.run import Run, keep_run, make_current
+from training.run_inputs import digest_help_sources, digest_inputs, list_versions
+from training.scores_table import write_scores
 
 __all__ = ["train_models"]
 
@@ -197,6 +198,7 @@ def _keep_run(
             "inputs": named["inputs"],
             "outputs": outputs,
             "versions": named["versions"],
+            "help_sources": digest_help_sources(invocation, str(matrix.manifest["snapshot"])),
             "settings": planned.settings.as_document(),
             "features": names,
             "seen": list(matrix.manifest["seen"]),

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from charter.contracts.files import file_digest, new_file, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
-from training.data.other_lists import WORKED, WORKED_FILE
+from training.data.other_lists import WORKED
+from training.data.other_runs import WORKED_FILE
 from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
-from training.run import SCORES
+from training.scores_table import SCORES
 
 __all__ = ["forget"]
 

@@ -16,68 +16,17 @@ run trained again gives the same id and must give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, find_current, read_json, set_current, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError, WithdrawnError
 
-__all__ = ["Run", "ScoredRows", "write_scores"]
-
-SCORES = pa.schema(
-    [
-        ("entity", pa.string()),
-        ("as_of", pa.date32()),
-        ("fold", pa.string()),
-        ("margin", pa.float64()),
-        ("score", pa.float64()),
-        ("model", pa.string()),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class ScoredRows:
-    """Out-of-time scores of one model in one fold: row by row, with the rows' as-of dates."""
-
-    model: str
-    fold: str
-    entity: NDArray[np.bytes_]
-    as_of: Sequence[date]
-    day: NDArray[np.int32]
-    margin: NDArray[np.float64]
-    score: NDArray[np.float64]
-
-
-def write_scores(path: Path, parts: Sequence[ScoredRows]) -> None:
-    """Write the `scores` table: one row per entity, as-of date, fold and model."""
-    with pq.ParquetWriter(path, SCORES, compression="zstd") as writer:
-        for part in parts:
-            days = pa.array(part.as_of, pa.date32()).take(pa.array(part.day))
-            rows = len(part.margin)
-            writer.write_table(
-                pa.table(
-                    [
-                        pa.array(part.entity.astype(str)),
-                        days,
-                        pa.repeat(part.fold, rows),
-                        pa.array(part.margin),
-                        pa.array(part.score),
-                        pa.repeat(part.model, rows),
-                    ],
-                    schema=SCORES,
-                )
-            )
+__all__ = ["Run"]
 
 
 @dataclass(frozen=True)

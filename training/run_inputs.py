@@ -13,18 +13,20 @@ A run whose inputs are all the same would come out the same, byte for byte (test
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from charter.contracts.files import file_digest, find_current, read_json
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
 from training.data.list_decisions import digest_answers, read_list_rules
-from training.data.other_lists import digest_other_lists
+from training.data.other_runs import digest_other_lists
 
-__all__ = ["ROOMS", "digest_inputs", "find_unchanged_run", "list_versions"]
+__all__ = ["ROOMS", "digest_help_sources", "digest_inputs", "find_unchanged_run", "list_versions"]
 
 ROOMS = ("charter", "features", "training")
 """The rooms whose code can change a run: their own files and all that they import of ours."""
@@ -57,12 +59,28 @@ def digest_inputs(
     return digests | digest_other_lists(invocation) | dict(treated) | answers | {"code": digest_code(ROOMS)}
 
 
+def digest_help_sources(invocation: Invocation, snapshot: str) -> str:
+    """Return one sha256 over what a record of help is read from, beside what a run's other inputs hold.
+
+    The same tables, charter and register give the same record, by the same settings, matrix and code: no event has to
+    be read to know it.
+    """
+    tables, council = invocation.workspace.store / snapshot / "tables", invocation.council.folder
+    read = (
+        council / "charter.toml",
+        council / "register.toml",
+        tables / "events.parquet",
+        tables / "permission.parquet",
+    )
+    parts = [f"{path.name} {file_digest(path)}" for path in read if path.exists()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def find_unchanged_run(invocation: Invocation) -> Path | None:
     """Return the newest run's folder if training now would make the same; None if anything changed, or was searched.
 
     It is the newest only once MLflow has it, so a run that was killed on the way is made again.
     """
-    from training.data.help_record import read_help
     from training.data.offers import Offers
     from training.run import Run
 
@@ -73,12 +91,22 @@ def find_unchanged_run(invocation: Invocation) -> Path | None:
     built = read_json(matrix / "manifest.json")
     taken_at = datetime.fromisoformat(built["taken_at"])
     offers = Offers.read(invocation.workspace.worklist / "actions.csv", taken_at)
-    signals = invocation.settings.training.offers.helped
-    helped = read_help(invocation, str(built["snapshot"]), taken_at, signals)
+    treated = {"offers": offers.sha256, "helped": str(manifest["inputs"].get("helped"))}
     same = (
-        manifest["inputs"] == digest_inputs(invocation, matrix, {"offers": offers.sha256, "helped": helped.sha256})
+        manifest["inputs"] == digest_inputs(invocation, matrix, treated)
         and manifest["versions"] == list_versions()
         and manifest["charter_sha256"] == invocation.policy.sha256
         and not manifest.get("search")
+        and _is_help_the_same(invocation, manifest, str(built["snapshot"]), taken_at)
     )
     return folder if same else None
+
+
+def _is_help_the_same(invocation: Invocation, manifest: Mapping[str, Any], snapshot: str, taken_at: datetime) -> bool:
+    """Whether a run whose other inputs are all the same knew the same help: by its sources' digest, or read anew."""
+    if manifest.get("help_sources") == digest_help_sources(invocation, snapshot):
+        return True
+    from training.data.help_record import read_help
+
+    helped = read_help(invocation, snapshot, taken_at, invocation.settings.training.offers.helped)
+    return bool(manifest["inputs"].get("helped") == helped.sha256)

@@ -164,9 +164,11 @@ def _read_rows(path: Path, kind: type, people: Sequence[str] | None) -> Iterable
 # Which rows are about some people. Besides theirs: the first known row of coverage, and each service's events that
 # were the earliest when they became known, because "since when was it known at all" is asked of all rows.
 _ABOUT = {
-    "events": "list_contains($people, person_id) OR event_id IN (SELECT event_id FROM (SELECT event_id, valid_at, "
-    "min(valid_at) OVER (PARTITION BY split_part(signal, '.', 1) ORDER BY known_at) AS earliest "
-    "FROM read_parquet($path)) WHERE valid_at = earliest)",
+    "events": "list_contains($people, person_id) OR event_id IN (SELECT event_id FROM read_parquet($path) "
+    "WHERE (split_part(signal, '.', 1), known_at, valid_at) IN (SELECT (service, known_at, valid_at) FROM "
+    "(SELECT *, min(valid_at) OVER (PARTITION BY service ORDER BY known_at) AS earliest FROM "
+    "(SELECT split_part(signal, '.', 1) AS service, known_at, min(valid_at) AS valid_at FROM read_parquet($path) "
+    "GROUP BY ALL)) WHERE valid_at = earliest))",
     "people": "list_contains($people, person_id)",
     "residence": "list_contains($people, person_id)",
     "permission": "list_contains($people, person_id)",

@@ -158,7 +158,7 @@ def rank_households(
         stepped = begin_turns(invocation, running, headers, scored, store)
         headers, trial = stepped.headers, stepped.words or trial
         lots = begin_lots(invocation, running, headers, elsewhere, scored)
-        if no_looks is not None and (share or settings.second_look.below):
+        if headers and no_looks is not None and (share or settings.second_look.below):
             people = no_looks(str(matrix.manifest["snapshot"]), as_of)
             headers = leave_out_of_looks(invocation, headers, at, people)
         looks = allow_looks(invocation, store, headers, share)

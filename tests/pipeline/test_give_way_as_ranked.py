@@ -28,7 +28,8 @@ from tests.unit.serving.test_worklist import WORKER, store_of
 from tests.unit.training.slow_replay import decision_of, lot_of
 from training.data.dataset import Dataset
 from training.data.list_rules import ListRules
-from training.data.other_lists import WORKED, WORKED_FILE, digest_other_lists, read_other_lists
+from training.data.other_lists import WORKED, read_other_lists
+from training.data.other_runs import WORKED_FILE, digest_other_lists
 from training.data.weeks import ListWeeks, gather_weeks
 from training.judging.replay import list_as_ranked, name_keys
 

@@ -17,19 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import MatrixDate
 from charter.contracts.spans import Span, meet_spans, merge_spans
 from charter.errors import CharterError
 from charter.invocation import Invocation
-from features.permission import Permission, is_permitted
-from features.timeline import read_choices
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["NEVER", "NO_HELP", "HelpRecord", "read_help"]
 
@@ -91,6 +90,11 @@ def read_help(
 
     `asked_by` is the setting that names the signals. Raises CharterError for a signal that may not be trained on.
     """
+    import pyarrow as pa
+
+    from features.permission import Permission, is_permitted
+    from features.timeline import read_choices
+
     tables = invocation.workspace.store / snapshot / "tables"
     if not signals or not (tables / "events.parquet").exists():
         return NO_HELP
@@ -119,6 +123,10 @@ def read_help(
 
 
 def _read_rows(path: Path, signals: Sequence[str], taken_at: datetime) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     moment = pa.scalar(taken_at.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us"))
     stands = pc.less(pc.field("known_at"), moment) & pc.field("known_until").is_null()
     columns = ["person_id", "signal", "valid_at", "known_at"]
@@ -127,6 +135,10 @@ def _read_rows(path: Path, signals: Sequence[str], taken_at: datetime) -> pa.Tab
 
 def _find_coverage(path: Path, services: set[str]) -> tuple[Span, ...]:
     """Return what all of some services had delivered."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     if not path.exists():
         return ()
     feeds = pq.read_table(path, columns=["service", "covers_from", "covers_to"])

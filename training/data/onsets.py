@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.labels import NOT_KNOWN
 from charter.contracts.matrix import CONTINUING, FREE, NONE, UNSEEN
-from training.data.dataset import MISSING, Dataset
+
+if TYPE_CHECKING:
+    from training.data.dataset import Dataset
 
 __all__ = ["measure_onsets", "say_persistence"]
 
@@ -61,7 +64,7 @@ def _mark_known(data: Dataset, day: date) -> NDArray[np.bool_]:
     A row's label is known for another component's sake too, where that one happened: who had the one would be asked for
     the other, and who had neither would not.
     """
-    has_labels = (data.labels(day, data.taken_at) != MISSING).any()
+    has_labels = (data.labels(day, data.taken_at) != NOT_KNOWN).any()
     mature = data.mark_mature(day, data.taken_at)
     return np.asarray(np.asarray(data.at(day).outcome_seen) & mature[:, None] & has_labels)
 

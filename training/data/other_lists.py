@@ -17,20 +17,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from charter.contracts.files import file_digest, find_current, read_json
-from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
+from training.data.other_runs import find_other_lists
 
-__all__ = ["WORKED", "WORKED_FILE", "OtherLists", "digest_other_lists", "read_other_lists"]
+__all__ = ["WORKED", "OtherLists", "read_other_lists"]
 
-WORKED_FILE = "worked_lists.parquet"
 WORKED = pa.schema(
     [
         ("entity", pa.string()),
@@ -89,7 +86,7 @@ def read_other_lists(invocation: Invocation) -> OtherLists:
     """Read what the council's other programmes' released runs left of their past lists."""
     weeks = invocation.settings.worklist.cooling_off
     listings, missing, parts = {}, {}, []
-    for programme, found in _find_files(invocation).items():
+    for programme, found in find_other_lists(invocation).items():
         if isinstance(found, str):
             missing[programme] = found
             continue
@@ -108,27 +105,3 @@ def read_other_lists(invocation: Invocation) -> OtherLists:
         np.concatenate([part[number] for part in parts]) for number in range(len(parts[0]))
     )
     return OtherLists(entity, as_of, until, first, decided_on, rests_until, listings, missing)
-
-
-def digest_other_lists(invocation: Invocation) -> dict[str, str]:
-    """Return by programme the sha256 of the other programmes' past lists that a replay gives way to."""
-    found = _find_files(invocation)
-    return {
-        f"{WORKED_FILE} of {name}": file_digest(path)
-        for name, path in sorted(found.items())
-        if not isinstance(path, str)
-    }
-
-
-def _find_files(invocation: Invocation) -> dict[str, Path | str]:
-    """Return where each other programme's released run left its lists, or why it has none."""
-    others = [name for name in invocation.council.programmes if name != invocation.programme]
-    return {name: _find_file(Workspace(invocation.workspace.root, name)) for name in others}
-
-
-def _find_file(workspace: Workspace) -> Path | str:
-    released = find_current(workspace.release)
-    if released is None:
-        return "it has no release"
-    path = workspace.scores / str(read_json(released / "manifest.json")["run"]) / WORKED_FILE
-    return path if path.exists() else "the run of its release left no past lists"

@@ -25,10 +25,10 @@ from charter.contracts.spans import is_covered
 from features.grammar.period import Period
 from training.data.dataset import Dataset, to_microseconds
 from training.data.help_record import NEVER, HelpRecord
-from training.data.weeks import ListWeeks
 from training.judging.bootstrap import Spread, bound
 
 if TYPE_CHECKING:
+    from training.data.weeks import ListWeeks
     from training.judging.replay_figures import ReplayInput
 
 __all__ = ["PRACTICE", "PracticeWeeks", "compare_practice", "find_practice", "measure_practice", "say_practice"]

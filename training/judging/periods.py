@@ -24,7 +24,7 @@ from training.judging.metrics import measure_stability
 from training.judging.replay import name_keys
 from training.models.fitting import Trained
 from training.models.planning import Plan
-from training.run import ScoredRows
+from training.scores_table import ScoredRows
 
 __all__ = ["Results", "judge_periods"]
 

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from training.data.folds import Fold
-from training.data.other_lists import WORKED, WORKED_FILE
+from training.data.other_lists import WORKED
+from training.data.other_runs import WORKED_FILE
 from training.data.weeks import ListWeeks
 from training.judging.replay import Listings, compile_answers
 from training.judging.replay_figures import ReplayInput

@@ -35,7 +35,12 @@ def test_the_help_loads_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "beginning"), [("pull", "Nothing new since snapshot"), ("audit", "Nothing changed since the audit of run")]
+    ("verb", "beginning"),
+    [
+        ("pull", "Nothing new since snapshot"),
+        ("audit", "Nothing changed since the audit of run"),
+        ("train", "Nothing changed since run"),
+    ],
 )
 def test_a_verb_that_has_nothing_to_do_loads_no_heavy_library(own_workspace: Path, verb: str, beginning: str) -> None:
     words = (verb, "--council", "council", "--workspace", str(own_workspace))

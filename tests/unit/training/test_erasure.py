@@ -11,7 +11,8 @@ from charter.contracts.files import file_digest, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
-from training.data.other_lists import WORKED, WORKED_FILE
+from training.data.other_lists import WORKED
+from training.data.other_runs import WORKED_FILE
 from training.forget import forget
 from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
 from training.run import Run

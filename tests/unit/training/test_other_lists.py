@@ -13,7 +13,8 @@ import pytest
 from charter.contracts.files import set_current, write_json
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation, shipped_council
-from training.data.other_lists import WORKED, WORKED_FILE, digest_other_lists, read_other_lists
+from training.data.other_lists import WORKED, read_other_lists
+from training.data.other_runs import WORKED_FILE, digest_other_lists
 
 FAMILY = "a" * 32
 MONDAY, THURSDAY = date(2026, 7, 6), date(2026, 7, 9)

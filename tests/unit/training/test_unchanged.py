@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charter.council.council import Council
 from charter.invocation import Invocation
+from tests.unit.training.test_help_record import began, write_tables
+from training.data import help_record
+from training.data.help_record import read_help
 from training.run import Run
 from training.run_inputs import find_unchanged_run
 
@@ -64,3 +69,29 @@ def test_another_matrix_a_damaged_file_and_a_new_offer_make_another_run(own: Inv
     document = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(document | {"reporting_lag_days": 99.0}), encoding="utf-8")
     assert find_unchanged_run(own) is None
+
+
+def test_help_is_read_anew_only_where_what_it_is_read_from_changed(
+    own: Invocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def read_and_note(*about: Any) -> help_record.HelpRecord:
+        read.append(about)
+        return read_help(*about)
+
+    def stands(invocation: Invocation = own) -> tuple[bool, int]:
+        read.clear()
+        return find_unchanged_run(invocation) is not None, len(read)
+
+    monkeypatch.setattr(help_record, "read_help", read_and_note)
+    assert stands() == (True, 0)
+    register = own.council.folder / "register.toml"
+    register.write_text(register.read_text(encoding="utf-8") + "\n# Another word.\n", encoding="utf-8")
+    edited = Invocation(Council.load(own.council.folder), own.programme, own.workspace, quiet=True)
+    assert stands(edited) == (True, 1), "another register that allows the same"
+    help_came = began("a" * 32, datetime(2022, 5, 1))
+    write_tables(own, [help_came], [{"person_id": "a" * 32}])
+    assert stands() == (True, 1), "another table, and whoever is in it objects"
+    write_tables(own, [help_came])
+    assert stands() == (False, 1)

@@ -186,12 +186,15 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
     """Leave the canonical tables of the newest snapshot. The writer lock is the caller's."""
     from dataclasses import asdict
 
+    from features.linking.fitted_numbers import UNTOLD
     from features.linking.link import link_records
 
     result = link_records(invocation, fit=fit, labels=labels)
     beginning = "Linked" if result.made else "Already linked"
     invocation.report(
-        asdict(result) | {"judged": [of.document() for of in result.judged]},
+        asdict(result)
+        | {"judged": [of.document() for of in result.judged]}
+        | {"compared": result.compared.document() if result.compared else None},
         f"{beginning} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
         f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
         f"{result.for_review:,} pairs are left for a person: `sooner link review`. {result.uncertain:,} references are "
@@ -202,6 +205,12 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
         invocation.say(measured.sentence())
     if fit:
         invocation.say(f"What was learned is in {invocation.workspace.root.name}/linkage.toml: yours if you copy it.")
+        if result.compared:
+            invocation.say(result.compared.sentence())
+        elif not labels:
+            invocation.say(UNTOLD)
+        else:
+            invocation.say("What it is worth beside the numbers in force stands in its first lines.")
 
 
 @links.add(

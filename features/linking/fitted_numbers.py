@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from features.linking.compared_fit import Comparison
 from features.linking.matching.pair_weights import Model
 from features.linking.parameters import Level, Parameters
 
-__all__ = ["FITTED", "loosen_parameters", "write_fitted"]
+__all__ = ["FITTED", "UNTOLD", "loosen_parameters", "write_fitted"]
 
 FITTED = "linkage.toml"
 """The file in the workspace."""
+UNTOLD = "Nothing says whether it is better than what is in force: `sooner link --fit --judge LABELS` does."
 _LITTLE = 20.0
 """Pairs' worth of trust in the numbers that were read, while they are fitted."""
 _EVEN = 0.0
@@ -41,11 +43,20 @@ def loosen_parameters(parameters: Parameters) -> Parameters:
     return parameters.model_copy(update={"learn": min(_LITTLE, parameters.learn), "strangers": strangers})
 
 
-def write_fitted(parameters: Parameters, model: Model, comparisons: Mapping[str, Sequence[Level]]) -> str:
-    """Return the text of a `linkage.toml` with what `model` learned; `comparisons` have u as it was measured."""
+def write_fitted(
+    parameters: Parameters,
+    model: Model,
+    comparisons: Mapping[str, Sequence[Level]],
+    compared: Comparison | None = None,
+) -> str:
+    """Return the text of a `linkage.toml` with what `model` learned; `comparisons` have u as it was measured.
+
+    `compared`: what these numbers are worth beside those in force, where labels tell.
+    """
     lines = [
         "# Fitted to the records at hand by `sooner link --fit`. To link with it from now on, copy it into the",
         "# council's folder; `sooner link --judge LABELS` says how right it is where the truth is known.",
+        f"# {compared.sentence() if compared else UNTOLD}",
         "",
         f'version = "{parameters.version}, fitted"',
         f"partners = {model.partners:.6g}",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 
-__all__ = ["Labels", "Measured", "judge_links", "read_labels"]
+__all__ = ["Labels", "Measured", "count_pairs", "draw_shares", "judge_links", "read_labels"]
 
 _NEEDED = ("service", "reference", "person")
 _DRAWS, _MANY = 1000, 5000
@@ -103,7 +103,7 @@ def judge_links(linked: Mapping[str, str], labels: Labels) -> Sequence[Measured]
         raise DataError(
             "the labels name no reference that was linked.", "Give services and references as they are sent."
         )
-    counts = _count_pairs(known, linked)
+    counts = count_pairs(known, linked)
     everybody = list(counts)
     measured = [_measure("", "", [counts[person] for person in everybody])]
     for group, value_of in labels.groups.items():
@@ -114,7 +114,7 @@ def judge_links(linked: Mapping[str, str], labels: Labels) -> Sequence[Measured]
     return measured
 
 
-def _count_pairs(known: Mapping[str, str], linked: Mapping[str, str]) -> Mapping[str, tuple[float, float, float]]:
+def count_pairs(known: Mapping[str, str], linked: Mapping[str, str]) -> Mapping[str, tuple[float, float, float]]:
     """Return of each real person: pairs there are, pairs made right, and half of each wrong pair that they are in."""
     parts: dict[str, dict[str, int]] = {}
     sizes: dict[str, int] = {}
@@ -131,11 +131,25 @@ def _count_pairs(known: Mapping[str, str], linked: Mapping[str, str]) -> Mapping
     return counts
 
 
-def _measure(group: str, value: str, counts: Sequence[tuple[float, float, float]]) -> Measured:
-    table = np.array(counts, dtype=float)
+def draw_shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return F1 of people (people, 3 counts) as they are, and as they are drawn again: (1 + draws,).
+
+    The same number of people is drawn the same way, so that two tables of the same people are paired.
+    """
+    if not len(table):
+        return np.full(1, np.nan)
+    return _find_shares(np.concatenate([table.sum(axis=0)[None, :], _draw_totals(table)]))[2]
+
+
+def _draw_totals(table: NDArray[np.float64]) -> NDArray[np.float64]:
     chance = np.random.default_rng(0)
     draws = _DRAWS if len(table) < _MANY else _DRAWS // 5
-    drawn = chance.multinomial(len(table), np.full(len(table), 1 / len(table)), size=draws) @ table
+    return chance.multinomial(len(table), np.full(len(table), 1 / len(table)), size=draws) @ table
+
+
+def _measure(group: str, value: str, counts: Sequence[tuple[float, float, float]]) -> Measured:
+    table = np.array(counts, dtype=float)
+    drawn = _draw_totals(table)
     shares = [_find_shares(table.sum(axis=0)[None, :]), _find_shares(drawn)]
     intervals = []
     for of, many in zip(*shares, strict=True):

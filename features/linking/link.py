@@ -48,6 +48,7 @@ from features.linking.accuracy import count_right_pairs, read_truth
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
 from features.linking.check_index import Spoken, index_checks
 from features.linking.choices_in_force import list_choices
+from features.linking.compared_fit import Comparison, Lessons, compare_fitted
 from features.linking.corrections import Correction, digest_corrections, read_corrections
 from features.linking.evidence import Evidence, gather_evidence
 from features.linking.fitted_numbers import FITTED, loosen_parameters, write_fitted
@@ -90,6 +91,8 @@ class LinkResult:
     uncertain: int
     expected_wrong: float
     judged: Sequence[Measured] = ()
+    compared: Comparison | None = None
+    """Of numbers that were fitted now, with labels: whether they are better than those in force."""
 
 
 def link_records(
@@ -113,8 +116,8 @@ def link_records(
         raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
     register = invocation.register
     policy = invocation.policy
-    parameters = parameters or Parameters.load_for(invocation.council.folder)
-    parameters = loosen_parameters(parameters) if fit else parameters
+    in_force = parameters or Parameters.load_for(invocation.council.folder)
+    parameters = loosen_parameters(in_force) if fit else in_force
     judgements = tuple(find_standing(read_judgements(workspace)).values())
     require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))
     key = Key.load(council, workspace)
@@ -144,9 +147,11 @@ def link_records(
         return _report_linkage(snapshot, manifest, said, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
-    with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as advance:
+    lessons = Lessons(said.person if said and fit else {}, readings)
+    steps = 5 if lessons.persons else 4
+    with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", steps) as advance:
         work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
-        linked = work.link(judgements, corrections, said.person if said and fit else {}, readings, advance)
+        linked = work.link(judgements, corrections, lessons, in_force, advance)
         manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
@@ -155,7 +160,7 @@ def link_records(
             write_text(workspace.root / FITTED, linked.fitted)
         set_current(workspace.store, snapshot.name)
         advance()
-    return _report_linkage(snapshot, manifest, said, made=True)
+    return replace(_report_linkage(snapshot, manifest, said, made=True), compared=linked.compared)
 
 
 def settle_tables_again(invocation: Invocation, snapshot: Path, cause: str) -> None:
@@ -191,6 +196,7 @@ class _Linked:
     residents: Mapping[str, bytes]
     counts: Mapping[str, Any]
     fitted: str
+    compared: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -209,19 +215,28 @@ class _Linking:
         self,
         judgements: Sequence[Judgement],
         corrections: Sequence[Correction],
-        persons: Mapping[str, str],
-        readings: Mapping[tuple[str, str], bool],
+        lessons: Lessons,
+        in_force: Parameters,
         done: Callable[[], object],
     ) -> _Linked:
         """Return what the snapshot's records say, linked: evidence, people, homes and tables.
 
-        `persons`: who some references are said to be, and `readings` whether two are one, to learn from.
+        Where the lessons name persons, what is learned of them is compared with the numbers in force.
         """
         database, rules = self.database, self.rules
+
+        def link(parameters: Parameters, lessons: Lessons) -> Linkage:
+            labels = (lessons.persons, lessons.readings)
+            return link_people(database, evidence, rules.register, parameters, judgements, *labels)
+
         records = ServiceRecords.open(database, self.snapshot / "records")
         evidence, chosen, left_out = self._allowed_evidence(records)
         done()
-        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements, persons, readings)
+        linkage = link(rules.parameters, lessons)
+        compared = None
+        if lessons.persons:
+            compared = compare_fitted(lambda *by: link(*by).representative, in_force, rules.parameters, lessons)
+            done()
         before = _people_before(self.invocation.workspace.store, self.manifest)
         by_reference = _name_people(linkage, before, self.key)
         unused = self._find_unused(evidence, by_reference, chosen)
@@ -237,7 +252,8 @@ class _Linking:
                 "uncertain": len(linkage.uncertain),
                 "expected_wrong": round(linkage.expected_wrong, 1),
             },
-            fitted=write_fitted(rules.parameters, linkage.model, linkage.comparisons),
+            fitted=write_fitted(rules.parameters, linkage.model, linkage.comparisons, compared),
+            compared=compared,
         )
         done()
         return linked

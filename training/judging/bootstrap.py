@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from training.data.lists import Period
 
-__all__ = ["Counts", "Draws", "Spread", "bound", "find_interval"]
+__all__ = ["Counts", "Draws", "Spread", "bound", "find_interval", "find_interval_around"]
 
 Float = NDArray[np.float64]
 
@@ -179,6 +179,22 @@ def find_interval(resampled: Float, level: float) -> tuple[float | None, float |
         return None, None
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def find_interval_around(estimate: float, resampled: Float, level: float) -> tuple[float | None, float | None]:
+    """Return the percentile interval of resampled values with their median laid on the estimate.
+
+    Copies of a household take places of a date that had some to spare, so resampled lists of such dates hold fewer
+    households than the sample's, every time: plain percentiles lie under the estimate. Which side is under is known,
+    and put back. An end falls under 0 or over 1 only where a draw does: a share stays a share, a count a count.
+    """
+    values = resampled[np.isfinite(resampled)]
+    low, high = find_interval(resampled, level)
+    if low is None or high is None or not np.isfinite(estimate):
+        return None, None
+    under = estimate - float(np.median(values))
+    low, high = low + under, high + under
+    return max(low, 0.0) if values.min() >= 0 else low, min(high, 1.0) if values.max() <= 1 else high
 
 
 class Spread(NamedTuple):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charter.council.training_settings import RELEASABLE, Bootstrap
 from training.data.lists import Period
 from training.judging import metrics
-from training.judging.bootstrap import Counts, Draws, find_interval
+from training.judging.bootstrap import Counts, Draws, find_interval_around
 from training.judging.calibration import fit_slope_and_intercept
 from training.judging.metrics import Figure, make_figures
 
@@ -251,5 +251,5 @@ def _capacity_curve(
 
 
 def _interval_ends(measure: str, values: Float, level: float) -> dict[str, float | None]:
-    low, high = find_interval(values[1:], level)
+    low, high = find_interval_around(float(values[0]), values[1:], level)
     return {f"{measure}_low": low, f"{measure}_high": high}

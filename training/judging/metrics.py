@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.lists import Period
-from training.judging.bootstrap import Counts, Draws, find_interval
+from training.judging.bootstrap import Counts, Draws, find_interval_around
 
 __all__ = [
     "Figure",
@@ -69,7 +69,7 @@ def make_figures(
     """Return one figure per measure from (1 + resamples,) arrays whose first value is the estimate."""
     figures = []
     for measure, value in values.items():
-        low, high = find_interval(value[1:], level)
+        low, high = find_interval_around(float(value[0]), value[1:], level)
         estimate = float(value[0]) if np.isfinite(value[0]) else None
         figures.append(Figure(model, period, measure, estimate, low, high, part, against))
     return figures

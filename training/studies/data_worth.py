@@ -35,7 +35,7 @@ from training.data.coverage import measure_seen_share
 from training.data.folds import FINAL, SELECTION, Fold
 from training.data.lists import Period
 from training.judging import metrics
-from training.judging.bootstrap import Counts, Draws, find_interval
+from training.judging.bootstrap import Counts, Draws, find_interval_around
 from training.models.boosting import predict_margins
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
@@ -218,7 +218,7 @@ def _figure_documents(values: Mapping[str, Float], level: float) -> dict[str, An
 
 
 def _figure_document(value: Float, level: float) -> dict[str, float | None]:
-    low, high = find_interval(value[1:], level)
+    low, high = find_interval_around(float(value[0]), value[1:], level)
     return {"estimate": float(value[0]) if np.isfinite(value[0]) else None, "low": low, "high": high}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import poisson  # type: ignore[import-untyped]  # it ships no types
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
@@ -14,7 +15,7 @@ from charter.council.council import Council
 from charter.errors import DataError
 from training.data.dataset import Dataset
 from training.data.lists import Period, Places
-from training.judging.bootstrap import Draws, find_interval
+from training.judging.bootstrap import Draws, find_interval, find_interval_around
 from training.judging.evaluation import _by_lot
 from training.judging.metrics import Order, measure_at_capacity, measure_likelihood, measure_order
 
@@ -191,6 +192,53 @@ def test_intervals_contain_the_truth_about_as_often_as_they_say() -> None:
         assert high is not None
         hits += low <= need <= high
     assert hits / trials >= 0.88
+
+
+def days_of_cases(seed: int, days: int, cases: float, room: int) -> Period:
+    """Return days to which each a few cases come, some more than there are places; each case is its own household."""
+    generator = np.random.default_rng(seed)
+    number = generator.poisson(cases, days)
+    day = np.repeat(np.arange(days, dtype=np.int32), number)
+    rows = len(day)
+    values = vars_of(period_of(households=1, days=1)) | {
+        "days": tuple(date(2024, 1, 1) + timedelta(days=days) for days in range(days)),
+        "day": day,
+        "entity": np.array([f"{row:032x}".encode() for row in range(rows)], dtype="S32"),
+        "household": np.arange(rows, dtype=np.int32),
+        "group": day,
+        "group_team": ("east",) * days,
+        "group_day": np.arange(days, dtype=np.int32),
+        "room": np.full(days, room, dtype=np.int64),
+        "labels": (generator.random(rows) < 0.3).astype(np.int8),
+        "components": np.zeros((rows, 1), dtype=bool),
+        "lead_days": np.full(rows, np.nan),
+        "in_touch": np.zeros(rows, dtype=bool),
+        "area": np.zeros(rows, dtype="S9"),
+    }
+    return Period(**values)
+
+
+def test_a_figure_lies_in_its_interval_where_a_day_has_about_as_many_cases_as_places() -> None:
+    """Listed and found of days that are hardly full: resampled lists hold fewer, and that is put back."""
+    trials, days, cases, room = 150, 60, 10.0, 11
+    expected = 0.3 * days * sum(min(number, room) * poisson.pmf(number, cases) for number in range(60))
+    inside = plain = 0
+    for trial in range(trials):
+        period = days_of_cases(trial, days, cases, room)
+        counts = Draws.of(period, 200, trial).at_capacity(period.places(np.zeros(len(period.day))))
+        for measure in (counts.listed, counts.found):
+            value = measure.sum(axis=1)
+            low, high = find_interval_around(value[0], value[1:], 0.95)
+            assert low is not None
+            assert high is not None
+            assert low <= value[0] <= high
+            bottom, top = find_interval(value[1:], 0.95)
+            assert bottom is not None
+            assert top is not None
+            plain += measure is counts.listed and not bottom <= value[0] <= top
+        inside += low <= expected <= high
+    assert plain > 0.5 * trials, "plain percentiles are to miss their own figure here, or this shows nothing"
+    assert inside / trials >= 0.9
 
 
 def test_a_capacity_above_the_cohort_is_refused(shared_matrix: Matrix, council: Council) -> None:

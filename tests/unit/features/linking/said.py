@@ -53,8 +53,9 @@ def link_said(
     register: Register = REGISTER,
     parameters: Parameters | None = None,
     readings: Mapping[tuple[str, str], bool] | None = None,
+    persons: Mapping[str, str] | None = None,
 ) -> Linkage:
-    """Link what is said of people, without addresses that last; `readings`: what readers settled of pairs."""
+    """Link what is said of people, without addresses that last; `readings` and `persons`: what is learned from."""
     nowhere = compute_rows(
         database,
         "select null::varchar as ref, null::varchar as service, null::varchar as household_id, "
@@ -62,7 +63,7 @@ def link_said(
     )
     traits = gather_traits(database, people, nowhere, register, "2026-01-01")
     evidence = Evidence(people, traits.select("ref, service"), traits)
-    return link_people(database, evidence, register, parameters or Parameters.load(), readings=readings)
+    return link_people(database, evidence, register, parameters or Parameters.load(), (), persons, readings)
 
 
 @dataclass(frozen=True)

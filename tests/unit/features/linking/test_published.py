@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +13,9 @@ from charter.council.register import Register
 from charter.vault.key import Key
 from features.intake.database import compute_rows, fetch_rows, give_rows, open_database, quote_text
 from features.linking.accuracy import Accuracy, measure_accuracy
+from features.linking.compared_fit import Comparison, Lessons, compare_fitted
+from features.linking.fitted_numbers import loosen_parameters
+from features.linking.parameters import Parameters
 from tests.unit.features.linking.said import link_said, make_source
 
 DATA = Path(__file__).resolve().parents[5] / "shared/data"
@@ -88,3 +93,49 @@ def test_as_shipped_it_finds_what_was_published_or_more(file, query, pairs, prec
     assert found.true == pairs
     assert found.precision >= precision
     assert found.recall >= recall
+
+
+def test_fitted_numbers_are_judged_on_people_they_did_not_learn_from() -> None:
+    """Of fake_1000 with four tenths of its people labelled: as shipped and fitted can hardly be told apart."""
+    taught: list[set[str]] = []
+    with open_database(Key(b"k" * 32)) as database:
+        path = DATA / "splink_fake_1000/fake_1000.csv"
+        if not path.exists():
+            pytest.skip("needs ../shared/data/splink_fake_1000 beside the repository")
+        rows = f"read_csv({quote_text(str(path))}, header = true, all_varchar = true)"
+        people = compute_rows(database, FAKE.format(rows=rows))
+        everybody = dict(people.select("ref, person").fetchall())
+        persons = {ref: person for ref, person in everybody.items() if int(person) % 10 < 4}
+
+        def link(parameters: Parameters, lessons: Lessons) -> Mapping[str, str]:
+            taught.append(set(lessons.persons.values()))
+            assert all(persons[one] in taught[-1] for pair in lessons.readings for one in pair)
+            return link_said(database, people, REGISTER, parameters, lessons.readings, lessons.persons).representative
+
+        refs = sorted(persons, key=lambda ref: (persons[ref], ref))
+        readings = {pair: persons[pair[0]] == persons[pair[1]] for pair in pairwise(refs[:40])}
+        shipped = Parameters.load()
+        compared = compare_fitted(link, shipped, loosen_parameters(shipped), Lessons(persons, readings))
+    nobody, first, second = taught
+    assert not nobody
+    assert first
+    assert second
+    assert not first & second
+    assert first | second == set(persons.values())
+    assert compared.people == len(first | second)
+    difference, low, high = compared.difference
+    assert low <= difference <= high
+    assert difference == pytest.approx(compared.fitted - compared.in_force)
+    assert abs(difference) < 0.02
+    advice = "are better" if low > 0 else "are worse" if high < 0 else "nothing tells them apart"
+    assert advice in compared.sentence()
+
+
+def test_what_a_comparison_advises_follows_its_interval() -> None:
+    for difference, words in {
+        (0.02, 0.01, 0.03): "the fitted numbers are better",
+        (-0.02, -0.03, -0.01): "the fitted numbers are worse: keep those in force",
+        (0.02, -0.01, 0.05): "nothing tells them apart: keep those in force",
+        (float("nan"), float("nan"), float("nan")): "Nothing tells whether",
+    }.items():
+        assert words in Comparison(40, 0.9, 0.9 + difference[0], difference).sentence()

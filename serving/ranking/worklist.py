@@ -32,17 +32,17 @@ from charter.signing.trials import find_running_trial
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
-from serving.ranking.elsewhere import find_listed_elsewhere, give_way
+from serving.ranking.elsewhere import find_listed_elsewhere
 from serving.ranking.health import require_seen, write_health
 from serving.ranking.line_rows import keep_line
 from serving.ranking.model_in_use import open_in_use
-from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fill_places, find_teams, score_rows
+from serving.ranking.places import Place, ScoredDate, find_teams, score_rows
+from serving.ranking.placing import NoLooks, place_households
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
-from serving.ranking.step_turns import begin_turns, keep_turns
-from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
-from serving.ranking.year_of_looks import allow_looks, leave_out_of_looks, require_share
+from serving.ranking.tail_lots import read_arms
+from serving.ranking.year_of_looks import require_share
 from serving.store.actions import export_actions, write_csv
 from serving.store.issued import WITH_WORKER
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
@@ -53,8 +53,6 @@ __all__ = ["Departures", "ListSummary", "NoLooks", "RankResult", "rank_household
 
 Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
 """Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
-NoLooks = Callable[[str, date], Collection[str]]
-"""Who may be on a list and in no look below its line: people of a snapshot, at a date."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def rank_households(
     programme = invocation.settings
     settings = programme.worklist
     settings.require_decisions()
-    share = require_share(invocation)
+    require_share(invocation)
     stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = open_in_use(workspace)
@@ -155,32 +153,16 @@ def rank_households(
         if departures is not None:
             _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
         elsewhere = find_listed_elsewhere(store, invocation.programme, write_moment(moment))
-        stepped = begin_turns(invocation, running, headers, scored, store)
-        headers, trial = stepped.headers, stepped.words or trial
-        lots = begin_lots(invocation, running, headers, elsewhere, scored)
-        if headers and no_looks is not None and (share or settings.second_look.below):
-            people = no_looks(str(matrix.manifest["snapshot"]), as_of)
-            headers = leave_out_of_looks(invocation, headers, at, people)
-        looks = allow_looks(invocation, store, headers, share)
-        fill = partial(fill_places, council, at, scored.margins, shares=looks.shares, trial_lots=lots)
-        headers, places = give_way(headers, at.entity, elsewhere, fill)
-        if running and lots:
-            tails = draw_tails(council, at, scored.margins, headers, lots)
-            keep_lots(invocation, running, lots, tails, scored.margins)
-            trial = f"The trial {running.trial.name} drew the last places of {len(tails)} of them by lot."
-        if running:
-            keep_turns(invocation, running, stepped.turns)
-        looks_words = looks.say_drawn(places)
-        occupied = {place.row for place in places}
-        places += draw_below(council, at, scored.margins, headers, settings.second_look.below, occupied)
+        placed = place_households(invocation, store, scored, headers, elsewhere, running, no_looks)
+        headers, places = placed.headers, placed.places
         with invocation.progress("Explaining each referral", total=len(places)) as step:
-            keepsakes = Keepsakes(timelines, settings.timeline.months, looks.shares)
+            keepsakes = Keepsakes(timelines, settings.timeline.months, placed.shares)
             referrals = seal_records(scored, places, council.time_zone, keepsakes)
             step(len(referrals))
         issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
         store.issue(issued, actor="sooner")
         folder = _write_lists(invocation, store, as_of, [*headers.values(), *fixed])
-        keep_line(folder, council, scored, headers, 0 if lots or stepped.turns or share else settings.line.kept)
+        keep_line(folder, council, scored, headers, 0 if placed.by_lot else settings.line.kept)
         write_health(folder, scored)
         return RankResult(
             as_of=as_of,
@@ -190,8 +172,8 @@ def rank_households(
             lists=_summarise_lists(council, store, headers, fixed),
             refused=_refused_teams(council, as_of, stopped),
             unserved=int((find_teams(council, at) == "").sum()),
-            trial=trial,
-            looks=looks_words,
+            trial=placed.trial or trial,
+            looks=placed.looks,
             standing_in=say_standing_in(bundle.manifest) if headers else "",
         )
     finally:

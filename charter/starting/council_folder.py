@@ -241,8 +241,9 @@ def _refuse_empty(proposed: Sequence[ProposedSource], barred: Mapping[str, Prohi
     heading = "none of these extracts says that something happened to somebody: a reference of a person beside a day."
     raise UsageError(
         "\n  ".join([heading, *causes[:_FEW_CAUSES]]),
-        "Mend that, or leave --extracts out and write register.toml by hand. A table that is scored already is audited"
-        " as it is (`sooner audit table`); people alone are linked as docs/how-to says.",
+        "Mend that, or leave --extracts out and write register.toml by hand. A table without days can't be judged as"
+        " lists are used: score its rows and audit that (`sooner audit table`; docs/how-to/start-in-a-notebook.md)."
+        " People alone are linked (docs/how-to/link-your-own-people.md).",
     )
 
 

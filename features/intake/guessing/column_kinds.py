@@ -22,13 +22,13 @@ from charter.council.register import Tolerance
 from charter.errors import DataError
 from charter.starting.new_council import Months
 from features.intake.database import quote_name, quote_text
-from features.intake.exact_casts import exact_number
+from features.intake.exact_casts import PLAIN, NumberMarks, exact_number
 from features.intake.guessing.column_names import is_identifier, names_somebody, says_day, starts_with
 from features.intake.opening.open_table import Manner, open_table
 from features.intake.opening.strict_csv import CsvDialect
 from features.progress_bar import stop_progress_bar
 
-__all__ = ["DATES", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
+__all__ = ["DATES", "MARKS", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
 
 SAMPLE_ROWS = 20_000
 """How many rows, from the top of a file, say what its columns are: enough for a guess that a person confirms."""
@@ -54,6 +54,13 @@ MOMENTS = (
 )  # fmt: skip
 """How they write times."""
 
+MARKS = (
+    PLAIN, NumberMarks(".", ","), NumberMarks(",", ""), NumberMarks(",", "."), NumberMarks(",", " "),
+    NumberMarks(".", " "),
+)  # fmt: skip
+"""How they write numbers, the plainest first: a comma that could stand between thousands in every row does."""
+
+_NUMBERS = ("integer", "decimal")
 _FIRST_YEAR = 1500
 """No form is believed that reads a year before it: `12/01/10` is of no year 10."""
 _MANY = 100
@@ -103,15 +110,19 @@ class SampledFile:
             return False
         return 0 < self.filled[column] == self.read.get((column, kind), 0)
 
-    def kinds(self, dates: str, moments: str) -> Mapping[str, str]:
-        """Return the kind of each column, where days and times are written in these forms."""
-        kinds = {name: self._kind(name, dates, moments) for name in self.columns}
+    def number_kind(self, column: str, marks: NumberMarks) -> str:
+        """Return the kind of number that every filled cell of the sample is, written so; '' where it is none."""
+        return next((kind for kind in _NUMBERS if self.fits(column, _written(kind, marks))), "")
+
+    def kinds(self, dates: str, moments: str, marks: NumberMarks = PLAIN) -> Mapping[str, str]:
+        """Return the kind of each column, where days, times and numbers are written in these forms."""
+        kinds = {name: self._kind(name, dates, moments, marks) for name in self.columns}
         # An empty column is as its neighbour: `corrected_on` is a time where `recorded_on` is one.
         days = [kinds[name] for name in self.columns if starts_with("recorded", name) and self.filled[name]]
         empty = [name for name in self.columns if kinds[name] == "date" and not self.filled[name] and days]
         return kinds | {name: days[0] for name in empty if days[0] == "datetime"}
 
-    def _kind(self, name: str, dates: str, moments: str) -> str:
+    def _kind(self, name: str, dates: str, moments: str, marks: NumberMarks) -> str:
         if name in self.typed:
             return self.typed[name]
         if not self.filled[name]:
@@ -125,7 +136,7 @@ class SampledFile:
             return "datetime"
         if is_identifier(name) or self.read[name, "zero"]:
             return "text"
-        return next((kind for kind in ("integer", "decimal") if self.fits(name, kind)), "text")
+        return self.number_kind(name, marks) or "text"
 
     def find_own_form(self, name: str, dates: str, moments: str) -> str:
         """Return the form in which a text column writes days or times; '' where it has none, or the service's."""
@@ -182,7 +193,7 @@ class SampledFile:
 
     def is_ever_before(self, column: str, other: str, forms: tuple[str, ...]) -> bool:
         """Whether one column's day is before another's in any row of the sample; text is read in these forms."""
-        query = f"select count(*) from sample where {self._day(column, forms)} < {self._day(other, forms)}"
+        query = f"select count(*) from sample where {self.read_day(column, forms)} < {self.read_day(other, forms)}"
         return _number(self.database, query) > 0
 
     def is_often_before(self, column: str, other: str, forms: tuple[str, ...]) -> bool:
@@ -190,8 +201,8 @@ class SampledFile:
         before, filled = (
             _number(self.database, f"select count(*) from sample where {test}")
             for test in (
-                f"{self._day(column, forms)} < {self._day(other, forms)}",
-                f"{self._day(column, forms)} is not null",
+                f"{self.read_day(column, forms)} < {self.read_day(other, forms)}",
+                f"{self.read_day(column, forms)} is not null",
             )
         )
         return before > Tolerance().bad_value * filled
@@ -201,7 +212,7 @@ class SampledFile:
 
         A month is all that is told: the first and the last day of all may be one person's.
         """
-        day = self._day(column, forms)
+        day = self.read_day(column, forms)
         ends = self.database.execute(
             f"select quantile_disc(day, 0.01), quantile_disc(day, 0.99) from (select {day} as day from {self.rows_sql})"
         ).fetchall()[0]
@@ -209,7 +220,8 @@ class SampledFile:
             return None
         return Months(ends[0].replace(day=1), ends[1].replace(day=1))
 
-    def _day(self, column: str, forms: tuple[str, ...]) -> str:
+    def read_day(self, column: str, forms: tuple[str, ...]) -> str:
+        """Return SQL for the day that a column says; text is read in these forms."""
         if column in self.typed:
             return f"{quote_name(column)}::date"
         own = self.find_own_form(column, *forms[:2]) if len(forms) > 1 else ""
@@ -299,8 +311,7 @@ def _count_kinds(database: duckdb.DuckDBPyConnection, column: str, *, is_text: b
     text = f"nullif(trim({quote_name(column)}::varchar), '')"
     tests = {"filled": text}
     if is_text:
-        tests |= {kind: exact_number(text, kind) for kind in ("integer", "decimal")}
-        tests |= {form: _reads_form(text, form) for form in _glance_forms(database, text)}
+        tests |= _glance(database, text)
         tests["zero"] = f"case when regexp_full_match({text}, {quote_text(_LEADING_ZERO)}) then 1 end"
     counts = database.execute(f"select {', '.join(f'count({test})' for test in tests.values())} from sample").fetchall()
     return {(column, name): int(count) for name, count in zip(tests, counts[0], strict=True)}
@@ -311,13 +322,25 @@ def _reads_form(text: str, form: str) -> str:
     return f"case when year({moment}) >= {_FIRST_YEAR} then 1 end"
 
 
-def _glance_forms(database: duckdb.DuckDBPyConnection, text: str) -> list[str]:
-    """Return the forms that every filled cell of the first rows has: only one of them can be the whole column's."""
-    forms = (*DATES, *MOMENTS)
+def _glance(database: duckdb.DuckDBPyConnection, text: str) -> Mapping[str, str]:
+    """Return the forms of days and numbers that every filled cell of the first rows has: only they can be a column's.
+
+    By the name of each form, the SQL that reads a cell by it.
+    """
     few = f"(select {text} as cell from sample where {text} is not null limit {_GLANCE})"
-    tests = ", ".join(f"count({_reads_form('cell', form)})" for form in forms)
+    first, whole = _list_tests("cell"), _list_tests(text)
+    tests = ", ".join(f"count({test})" for test in first.values())
     filled, *counts = database.execute(f"select count(*), {tests} from {few}").fetchall()[0]
-    return [form for form, count in zip(forms, counts, strict=True) if 0 < filled == count]
+    return {name: whole[name] for name, count in zip(first, counts, strict=True) if 0 < filled == count}
+
+
+def _list_tests(text: str) -> Mapping[str, str]:
+    days = {form: _reads_form(text, form) for form in (*DATES, *MOMENTS)}
+    return days | {_written(kind, marks): exact_number(text, kind, marks) for kind in _NUMBERS for marks in MARKS}
+
+
+def _written(kind: str, marks: NumberMarks) -> str:
+    return kind if marks == PLAIN else f"{kind} {marks.decimal}{marks.thousands}"
 
 
 def _is_unique(

@@ -28,10 +28,13 @@ from charter.errors import DataError, UsageError
 from charter.purposes import CHECKS, PURPOSES
 from charter.starting.new_council import NOTHING_YET, Months, ProposedSource, name_id
 from features.intake.database import quote_name
+from features.intake.exact_casts import NumberMarks
+from features.intake.guessing.births import find_births
 from features.intake.guessing.canonical_proposal import is_canonical, propose_canonical
 from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
 from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
 from features.intake.guessing.dialect import guess_dialect
+from features.intake.guessing.number_marks import choose_marks, say_marks
 from features.intake.opening.bounded import PACKED
 from features.intake.opening.strict_csv import CsvDialect
 from features.intake.opening.workbook import list_sheets
@@ -181,7 +184,8 @@ def _propose_source(folder: Path, service: str, about: Collection[str], *, skips
         left_out: list[str] = []
         samples = list(_open_samples(stack, folder, dialect, left_out, skips=skips))
         dates, moments = choose_form(samples, DATES), choose_form(samples, MOMENTS)
-        drafts = [_Draft.of(service, sample, (dates, moments), about) for sample in samples]
+        marks = choose_marks(samples)
+        drafts = [_Draft.of(service, sample, (dates, moments), about, marks) for sample in samples]
         proposals = _propose_files(drafts)
         months = [
             sample.find_months(proposal.happened, (dates, moments))
@@ -190,11 +194,11 @@ def _propose_source(folder: Path, service: str, about: Collection[str], *, skips
         ]
     signals = tuple(proposal.signal for proposal in proposals if proposal.signal is not None)
     remarks = {proposal.file.name: proposal.remarks for proposal in proposals}
-    remarks[service] = tuple(left_out)
+    remarks[service] = (*left_out, *say_marks(marks))
     remarks |= {proposal.signal.name: proposal.doubts for proposal in proposals if proposal.signal is not None}
     if not (folder / "delivery.json").exists():
         remarks[service] = (
-            *left_out,
+            *remarks[service],
             "This delivery does not say what it covers: ask the service for a delivery.json, or write here, with its",
             "own days: delivery = { covers_from = 2020-01-01, covers_to = 2026-01-01, received_at = 2026-01-01 }",
         )
@@ -208,6 +212,8 @@ def _propose_source(folder: Path, service: str, about: Collection[str], *, skips
             delimiter=dialect.delimiter,
             dates=dates,
             datetimes=moments,
+            decimal_mark=marks.decimal,
+            thousands_mark=marks.thousands,
             basis="public task",
             conditions=("UK GDPR article 6(1)(e)",),
             purposes=frozenset(PURPOSES) - frozenset(CHECKS),
@@ -279,16 +285,19 @@ class _Draft:
     few: tuple[str, ...]
     reference: str | None
     repeated: str | None
+    births: tuple[str, ...] = ()
     is_guess: bool = False
     within: str = ""
     sheet: str = ""
 
     @classmethod
-    def of(cls, service: str, sample: SampledFile, forms: tuple[str, str], about: Collection[str]) -> _Draft:
+    def of(
+        cls, service: str, sample: SampledFile, forms: tuple[str, str], about: Collection[str], marks: NumberMarks
+    ) -> _Draft:
         """Look at a file once; nothing of its rows is needed after."""
         dates, moments = forms
         try:
-            kinds = sample.kinds(dates, moments)
+            kinds = sample.kinds(dates, moments, marks)
             key, versions = sample.find_key(kinds)
             days = [name for name, kind in kinds.items() if kind in ("date", "datetime")]
             recorded = next((name for name in days if starts_with("recorded", name)), None)
@@ -297,6 +306,9 @@ class _Draft:
             no_ends = frozenset(span for span in spans if sample.is_often_before(span[1], span[0], forms))
             repeated = sample.find_repeated(kinds)
             few = tuple(sample.find_few(kinds))
+            stated = next((name for name in kinds if name in about), None)
+            reference = stated or next((name for name in kinds if is_person_reference(name)), None)
+            births = find_births(sample, days, reference or repeated, forms)
         except duckdb.Error:
             raise DataError(
                 f"{service}/{sample.name} can't be read to its end.", "Ask the service for a corrected file."
@@ -304,9 +316,8 @@ class _Draft:
         own = {name: sample.find_own_form(name, dates, moments) for name in days if sample.filled[name]}
         forms_apart = {name: form for name, form in own.items() if form}
         empty = tuple(name for name in days if name not in sample.typed and not sample.filled[name])
-        stated = next((name for name in kinds if name in about), None)
-        reference = stated or next((name for name in kinds if is_person_reference(name)), None)
-        if reference is None and _describes_people(kinds) and len(key) == 1:
+        says_who = _describes_people(kinds) or (births and set(births) == set(days))
+        if reference is None and says_who and len(key) == 1:
             reference = key[0]
         return cls(
             service,
@@ -321,6 +332,7 @@ class _Draft:
             few,
             reference,
             repeated,
+            births,
             within=sample.within,
             sheet=sample.sheet,
         )
@@ -334,12 +346,12 @@ class _Draft:
     @property
     def describes_people(self) -> bool:
         """Whether it says who somebody is, and not only that something happened to them."""
-        return _describes_people(self.kinds)
+        return _describes_people(self.kinds) or bool(self.births)
 
     @property
     def days(self) -> list[str]:
         """The columns that say when, without births, deaths and when a row was recorded or corrected."""
-        apart = {find_named("birth_date", self.kinds), find_named("death_date", self.kinds)}
+        apart = {*self.births, find_named("birth_date", self.kinds), find_named("death_date", self.kinds)}
         return [
             name
             for name, kind in self.kinds.items()
@@ -396,6 +408,8 @@ class _Draft:
         if self.describes_people:
             fields = ("forename", "surname", "birth_date", "death_date", "uprn", "postcode")
             columns = {field: _sql(name) for field in fields if (name := find_named(field, self.kinds))}
+            if self.births:
+                columns.setdefault("birth_date", _sql(self.births[0]))
             yield {"kind": "person", "reference": _sql(reference), **columns, **self._known()}
         elif not references:
             yield {"kind": "person", "reference": _sql(reference), **self._known()}
@@ -480,6 +494,9 @@ class _Draft:
             yield f"Confirm: rows are about whom {self.reference} names; no column's name says whom, and it repeats."
         if not self.key:
             yield "Confirm: no column was found that tells its rows apart; a row's key is its place in the file."
+        for name in self.births:
+            if not find_named("birth_date", [name]):
+                yield f"Confirm: {name} is a date of birth, and no day on which something happened."
         for name in self.empty_days:
             yield f"Confirm: {name} is empty in the rows looked at; a date by its name."
         if any(record["kind"] == "protected" for record in records):

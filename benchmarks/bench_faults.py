@@ -231,8 +231,9 @@ def _make_back_row(database: str, fault: str, drill: Drill) -> Row:
     note = f"{len(seconds)} times, median {statistics.median(seconds):.2f} s, {sum(s < _BACK for s in seconds)} in time"
     if spent:
         note += (
-            f"; those that were late had begun with {statistics.median(spent):.1f} s of the processor (median), on a "
-            f"machine that others kept busy (load {max(*drill.load, os.getloadavg()[0]):.0f} on {os.cpu_count()} cores)"
+            f"; bound: those that were late had begun with {statistics.median(spent):.1f} s of the processor (median), "
+            "on a machine that others kept busy "
+            f"(load {max(*drill.load, os.getloadavg()[0]):.0f} on {os.cpu_count()} cores)"
         )
     return Row(f"fault drill, {database}: back after {fault}, longest", round(max(seconds), 2), "s",
                f"under {_BACK:g} s", max(seconds) < _BACK, note=note)  # fmt: skip

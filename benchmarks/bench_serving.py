@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +59,11 @@ class Way:
         """Take a new connection: servers close what was idle for seconds."""
         self.connection.close()
 
+    def read(self) -> bytes:
+        """Send it and return what was answered."""
+        self.connection.request(self.method, self.path, self.body or None, self.headers)
+        return self.connection.getresponse().read()
+
     def ask(self) -> float:
         """Send it, read the whole answer, and return the milliseconds."""
         began = time.perf_counter()
@@ -91,6 +96,26 @@ class Bare:
 
 
 @dataclass(frozen=True)
+class BareJson:
+    """JSON both ways in this process: what was sent is read, and what was answered is written."""
+
+    sent: str
+    answered: bytes
+    process: int = field(default_factory=os.getpid)
+
+    def begin(self) -> None:
+        """Nothing to do."""
+
+    def ask(self) -> float:
+        """Do it and return the milliseconds."""
+        answer = json.loads(self.answered)
+        began = time.perf_counter()
+        json.loads(self.sent)
+        json.dumps(answer)
+        return (time.perf_counter() - began) * 1000
+
+
+@dataclass(frozen=True)
 class Times:
     """Milliseconds of each request, and of the processor over all of them (in ticks of some milliseconds)."""
 
@@ -113,7 +138,7 @@ class Times:
         return sum(self.processor) / len(self.each)
 
 
-def turns(ways: Sequence[Way | Bare], times: int) -> list[Times]:
+def turns(ways: Sequence[Way | Bare | BareJson], times: int) -> list[Times]:
     """Ask each of `ways` in turn, `times` times in each of some rounds, after some unmeasured requests."""
     found = [Times() for _ in ways]
     for _ in range(_ROUNDS):
@@ -223,19 +248,37 @@ def scores(invocation: Invocation, size: str) -> list[Row]:
             frame = {"dataframe_split": {"columns": list(values), "data": [[v or 0.0 for v in values.values()]]}}
             ways.append(Way(mlflow, _connect(ports[2]), "POST", "/invocations", json.dumps(frame), json_kind))
         found = turns(ways, _ONE)
+        http, only = turns(
+            [_same_bytes(ways[0], peer, ports[1]), Bare(bundle, serving_at_scale.rows(len(bundle.features), 1))], _ONE
+        )
+        parts = {"bound: HTTP alone with the same bytes, ms": round(http.half, 2),
+                 "bound: predict and contributions alone, ms": round(only.half, 2),
+                 "bound: all that, the log's write and JSON (plain FastAPI), ms": round(found[1].half, 2)}  # fmt: skip
         many = Way(ours, _connect(ports[0]), "POST", "/v1/score", _body(bundle, _ROWS), token)
-        hundreds, bare = turns([many, Bare(bundle, serving_at_scale.rows(len(bundle.features)))], _MANY)
+        hundreds, bare, carried, spoken = turns(
+            [many, Bare(bundle, serving_at_scale.rows(len(bundle.features))), _same_bytes(many, peer, ports[1]),
+             BareJson(many.body, many.read())], _MANY
+        )  # fmt: skip
     case = "one case with contributions" + (", large model" if size == "large" else "")
     trees, leaves = serving_at_scale.SIZES[size]
     work = f"{trees} boosted trees of {leaves} leaves, {len(bundle.features)} features"
     return [
         *_beside_fastapi(case, found[0], found[1], work),
-        _beside_mlflow(f"{case}, beside mlflow models serve, p50", found, work, _TIMES_AS_FAST[size]),
+        _beside_mlflow(f"{case}, beside mlflow models serve, p50", found, work, _TIMES_AS_FAST[size], parts),
         Row(f"{_ROWS} cases in one call" + (", large model" if size == "large" else ""),
             round(hundreds.half / bare.half, 2), "times the bare work", "1.3 or less", hundreds.half / bare.half <= 1.3,
-            {"ours, ms": round(hundreds.half, 1), "bare predict and contributions, ms": round(bare.half, 1)},
+            {"ours, ms": round(hundreds.half, 1), "bare predict and contributions, ms": round(bare.half, 1),
+             "bound: HTTP alone with the same bytes, ms": round(carried.half, 1),
+             "bound: JSON both ways alone, ms": round(spoken.half, 1)},
             f"JSON both ways, checks and the audit write counted; {work}"),
     ]  # fmt: skip
+
+
+def _same_bytes(way: Way, process: int, port: int) -> Way:
+    """Return the way to ask plain FastAPI for as many bytes as `way` answers, sending what it sends."""
+    size = len(way.read())
+    kind = {"content-type": "application/json"}
+    return Way(process, _connect(port), "POST", f"/bytes/{size}", way.body, kind)
 
 
 def _beside_fastapi(case: str, ours: Times, fastapi: Times, work: str) -> list[Row]:
@@ -251,7 +294,7 @@ def _beside_fastapi(case: str, ours: Times, fastapi: Times, work: str) -> list[R
     ]  # fmt: skip
 
 
-def _beside_mlflow(name: str, found: Sequence[Times], work: str, least: float) -> Row:
+def _beside_mlflow(name: str, found: Sequence[Times], work: str, least: float, parts: Mapping[str, float]) -> Row:
     goal = f"{least} times as fast or more"
     if len(found) < 3:
         return Row(name, 0.0, "times as fast", goal, False, note='not run: pip install "sooner[train]" is needed')
@@ -259,7 +302,7 @@ def _beside_mlflow(name: str, found: Sequence[Times], work: str, least: float) -
     ratio = mlflow.half / ours.half
     peers: dict[str, float | str] = {"ours, ms": round(ours.half, 2), "mlflow, ms": round(mlflow.half, 2),
                                      "ours, processor ms": round(ours.work, 2),
-                                     "mlflow, processor ms": round(mlflow.work, 2)}  # fmt: skip
+                                     "mlflow, processor ms": round(mlflow.work, 2), **parts}  # fmt: skip
     return Row(name, round(ratio, 2), "times as fast", goal, ratio >= least, peers,
                f"MLflow gives scores alone, checks nobody and keeps no log; {work}")  # fmt: skip
 

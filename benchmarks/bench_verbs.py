@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.bare_work import BARE
 from benchmarks.results import Row
+from benchmarks.verb_sections import SHARED, bound_verb, measure_start, run_in_sections
 from benchmarks.whole_process import Cost, run_process
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
@@ -32,7 +33,7 @@ GOALS = {"pull": 2.0, "link": 0.6, "train": 1.15}
 """At most so many times the bare work."""
 UNCHANGED = 0.5
 """Processor seconds of a verb that has nothing to do."""
-_REFERRED = 15
+REFERRED = 15
 KEY = "5a" * 32
 """A key of the benchmark's own: its borough is fictional."""
 
@@ -46,24 +47,32 @@ class Profile:
     again: Cost
     rows: int
     bare: float | None
+    sections: Mapping[str, float]
 
 
 def profile_borough(root: Path, homes: int) -> list[Profile]:
     """Take a borough of so many homes from extracts to a list, verb by verb; then each verb once more."""
     first: dict[str, Cost] = {}
     bare: dict[str, float] = {}
+    sections: dict[str, dict[str, float]] = {}
     run_verb(root, "synth", "--households", str(homes))
     sign_as_all(root, "charter")
     for verb in PATH:
         if verb == "promote":
             sign_as_all(root, "decision")
-        first[verb] = run_verb(root, verb)
+        if verb in SHARED:
+            first[verb], sections[verb] = run_in_sections(root, verb, ending=(0, REFERRED))
+        else:
+            first[verb] = run_verb(root, verb)
         if verb in BARE:
             printed = run_process(["-m", "benchmarks.bare_work", verb, str(root)]).printed
             bare[verb] = float(printed.split()[-1])
     again = {verb: run_verb(root, verb) for verb in PATH}
     rows = _count_rows(Workspace(root, open_borough(root).programme))
-    return [Profile(verb, first[verb], again[verb], rows.get(verb, 0), bare.get(verb)) for verb in PATH]
+    return [
+        Profile(verb, first[verb], again[verb], rows.get(verb, 0), bare.get(verb), sections.get(verb, {}))
+        for verb in PATH
+    ]
 
 
 def open_borough(root: Path) -> Invocation:
@@ -79,7 +88,7 @@ def sign_as_all(root: Path, what: str) -> None:
 
 def run_verb(root: Path, *words: str) -> Cost:
     """Run a verb on a workspace in a process of its own and return what it cost."""
-    return run_process(["-m", "sooner", *words, "--quiet", "--workspace", str(root)], ending=(0, _REFERRED))
+    return run_process(["-m", "sooner", *words, "--quiet", "--workspace", str(root)], ending=(0, REFERRED))
 
 
 def _count_rows(files: Workspace) -> Mapping[str, int]:
@@ -106,7 +115,7 @@ def _count_rows(files: Workspace) -> Mapping[str, int]:
     }
 
 
-def _rows_of(homes: int, profiles: Sequence[Profile]) -> list[Row]:
+def _rows_of(homes: int, profiles: Sequence[Profile], start: float) -> list[Row]:
     rows = []
     for profile in profiles:
         cost, bare, goal = profile.first, profile.bare, GOALS.get(profile.verb)
@@ -119,6 +128,7 @@ def _rows_of(homes: int, profiles: Sequence[Profile]) -> list[Row]:
         }
         if bare is not None and times is not None:
             peers |= {"bare work, processor s": round(bare, 2), "times the bare work": round(times, 2)}
+            peers |= bound_verb(profile.verb, profile.sections, bare) if profile.sections else {}
         rows.append(
             Row(
                 f"verb/{homes:,} homes, {profile.verb}",
@@ -130,7 +140,7 @@ def _rows_of(homes: int, profiles: Sequence[Profile]) -> list[Row]:
                 "the whole process; the bare work without its start",
             )
         )
-    return [*rows, _whole_path(homes, profiles), _unchanged(homes, profiles)]
+    return [*rows, _whole_path(homes, profiles), _unchanged(homes, profiles, start)]
 
 
 def _whole_path(homes: int, profiles: Sequence[Profile]) -> Row:
@@ -143,9 +153,14 @@ def _whole_path(homes: int, profiles: Sequence[Profile]) -> Row:
     return Row(f"verb/{homes:,} homes, pull to rank", round(total, 1), "s of processor time", None, None, peers, note)
 
 
-def _unchanged(homes: int, profiles: Sequence[Profile]) -> Row:
-    slowest = max(profiles, key=lambda one: one.again.processor)
-    peers = {one.verb: round(one.again.processor, 2) for one in profiles}
+def _find_slowest(profiles: Sequence[Profile]) -> Profile:
+    return max(profiles, key=lambda one: one.again.processor)
+
+
+def _unchanged(homes: int, profiles: Sequence[Profile], start: float) -> Row:
+    slowest = _find_slowest(profiles)
+    peers: dict[str, float | str] = {one.verb: round(one.again.processor, 2) for one in profiles}
+    peers[f"bound: starting, and importing what {slowest.verb} then holds, s"] = round(start, 2)
     return Row(
         f"verb/{homes:,} homes, the slowest verb with nothing to do",
         round(slowest.again.processor, 2),
@@ -163,8 +178,10 @@ def run() -> list[Row]:
     rows: list[Row] = []
     for homes in map(int, os.environ.get("SOONER_BENCH_HOMES", HOMES).split()):
         with tempfile.TemporaryDirectory(prefix="sooner-verbs-") as folder:
-            profiles = profile_borough(Path(folder) / "workspace", homes)
+            root = Path(folder) / "workspace"
+            profiles = profile_borough(root, homes)
+            start = measure_start(root, _find_slowest(profiles).verb, (0, REFERRED))
         for profile in profiles:
             print(json.dumps({"homes": homes, "verb": profile.verb, "processor": round(profile.first.processor, 1)}))
-        rows += _rows_of(homes, profiles)
+        rows += _rows_of(homes, profiles, start)
     return rows

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from charter.contracts.files import read_json, write_json
 
-__all__ = ["RESULTS", "Row", "machine", "record"]
+__all__ = ["RESULTS", "Row", "is_bounded", "machine", "record"]
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -33,6 +34,11 @@ def machine() -> str:
     """Describe this machine without naming it: cores, memory, architecture, Python."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, Python {platform.python_version()}"
+
+
+def is_bounded(row: Mapping[str, Any]) -> bool:
+    """Whether a row that missed its goal has a measurement beside it of what bounds it: `bound: ...`."""
+    return "bound: " in row["note"] or any(name.startswith("bound: ") for name in row["peers"])
 
 
 def record(row: Row) -> None:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from charter.invocation import Invocation
@@ -39,6 +39,13 @@ class Body(BaseModel):
 def score(body: Body) -> dict[str, Any]:
     """Return margins, bands and contributions."""
     return score_features(_DESK, _ANALYST, _BUNDLE, body.rows)
+
+
+@app.post("/bytes/{size}")
+async def answer(size: int, request: Request) -> Response:
+    """Read what was sent and answer so many bytes: HTTP alone."""
+    await request.body()
+    return Response(b" " * size, media_type="application/json")
 
 
 @app.get("/readyz")

@@ -23,6 +23,7 @@ ENVIRONMENT = {
 }
 
 _STOPPED = 130
+_TABLES = (".csv", ".parquet", ".xlsx", ".gz", ".zip")
 _NOT_HERE = 11
 """As for a full disk: the machine can't do it as it is."""
 
@@ -91,9 +92,10 @@ def _answer(words: list[str]) -> int:
         except typer.Abort:
             return _STOPPED
         except typer.TyperException as error:
-            return _refuse(
-                error.format_message(), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code
-            )
+            hint = "See `sooner --help`, or `sooner VERB --help`."
+            if line[:1] == ["audit"] and line[1:] and line[1].lower().endswith(_TABLES):
+                hint = "A table of scores is audited by `sooner audit table FILE`."
+            return _refuse(error.format_message(), hint, UsageError.exit_code)
     except KeyboardInterrupt:
         return _STOPPED
     return code if isinstance(code, int) else 0

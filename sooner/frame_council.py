@@ -52,13 +52,17 @@ def to_arrow(frame: Any, name: str) -> pa.Table:
 
 @dataclass(frozen=True)
 class Frames:
-    """The tables by name, and until when they are complete: the day after the newest time in them, if not said."""
+    """The tables by name, and the time of which they say everything.
+
+    Unless said, each service's begins with its first event, and all end the day after the newest time in them.
+    """
 
     tables: Mapping[str, pa.Table]
     until: date
+    since: date | None = None
 
     @classmethod
-    def of(cls, frames: Mapping[str, Any], until: date | None) -> Frames:
+    def of(cls, frames: Mapping[str, Any], until: date | None, since: date | None = None) -> Frames:
         """Read the frames that are there; raise DataError for events without what every event needs."""
         tables = {name: _join_frames(frame, name) for name, frame in frames.items() if frame is not None}
         events = tables["events"]
@@ -74,7 +78,12 @@ class Frames:
         if "event_id" not in events.column_names:
             numbers = pa.array([f"row-{number}" for number in range(events.num_rows)])
             tables["events"] = events.append_column("event_id", numbers)
-        return cls(tables, until or _find_newest(tables["events"]) + timedelta(days=1))
+        ends = until or _find_newest(tables["events"]) + timedelta(days=1)
+        if since is not None and since >= ends:
+            raise DataError(
+                "the frames would be complete since a day that is not before their end.", "Correct `since`."
+            )
+        return cls(tables, ends, since)
 
     def write(self, extracts: Path) -> None:
         """Write every table as Parquet below `extracts`."""
@@ -99,7 +108,7 @@ class Frames:
     def _propose_service(self, service: str, names: list[str], *, made_up: bool) -> ProposedSource:
         events = self.tables["events"]
         rows = events.filter(pc.starts_with(events["signal"], f"{service}."))
-        first = _day_of(pc.min(rows["valid_at"]).as_py())
+        first = self.since or _day_of(pc.min(rows["valid_at"]).as_py())
         last = min(self.until, _find_newest(rows))
         source = Source(
             service=service,

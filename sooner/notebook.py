@@ -28,8 +28,8 @@ from charter.contracts.files import find_current, writer_lock
 from charter.errors import BlockedError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
-from charter.starting.council_folder import write_council
-from charter.starting.new_council import Answers
+from charter.starting.council_folder import list_barred, say_barred, write_council
+from charter.starting.new_council import Answers, ProposedSource
 from charter.vault.key import make_key_file
 from features.grammar import Cohort, Definition, Feature, Outcome, Signal
 from sooner.frame_council import Frames, to_arrow
@@ -47,6 +47,11 @@ _LAST_CONTACT = re.compile(r'"last_contact"\s*,?\s*')
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 _MOST_DETAILS = 20
 """A category has no more details: the grammar's own bound."""
+_NO_PERSON = "Call the column person_id that says whom a row is about, by the same numbers as your events."
+_NO_DAY = (
+    "Name the column of the day from which each row was known: known_at=. A table without days can't be read as of a"
+    " date: score its rows with a model of your own, and audit that (docs/how-to/start-in-a-notebook.md)."
+)
 _PLACES = re.compile(r"(?m)^(\s*places = ).*$")
 
 
@@ -66,25 +71,29 @@ class Workbench(workbench.Workbench):
         made_up: bool = False,
         places: int = 5,
         programme: str = "first",
+        since: date | None = None,
         until: date | None = None,
         **tables: Any,
     ) -> Workbench:
         """Make a workspace of data frames: a council's folder drafted in it, pulled, linked and built.
 
         `events` is a frame, or a list of frames. `tables` are further canonical ones by name (people, residence,
-        households, protected, coverage); `until` is the day from which nothing was delivered any more. A folder
-        drafted before is kept, and so are changes made in it.
-        Raises DataError for frames that break a rule of their table, CharterError for real people's before the charter
-        is signed.
+        households, protected, coverage); `since` is the first day of which every service says everything (unless
+        said, the day of its first event), `until` the day from which nothing was delivered any more. A folder drafted
+        before is kept, and so are changes made in it.
+        Raises DataError for frames that break a rule of their table, UsageError for a signal whose name the drafted
+        charter prohibits, CharterError for real people's before the charter is signed.
         """
         root = Path(workspace)
-        frames = Frames.of({"events": events, **tables}, until)
+        frames = Frames.of({"events": events, **tables}, until, since)
         extracts, folder = root / "extracts", root / "councils" / programme
         frames.write(extracts)
         if not folder.exists():
             answers = Answers("Workbench", "UTC", "", ("Team",), programme)
             folder.parent.mkdir(parents=True, exist_ok=True)
-            write_council(folder, answers, frames.propose(made_up=made_up), datetime.now(UTC).date())
+            proposed = frames.propose(made_up=made_up)
+            _refuse_barred(proposed)
+            write_council(folder, answers, proposed, datetime.now(UTC).date())
             _edit(folder / "council.toml", _PLACES, rf"\g<1>{places}")
             if '"days_since"' not in json.dumps([feature.document()["expression"] for feature in features]):
                 # Nobody's last contact is known, so that order can't be compared.
@@ -173,18 +182,21 @@ def read_feature_table(
     """Return somebody else's feature table as events and features: each value as of the day it became known.
 
     `frame` has a row for each person (`person_id`) and time (`known_at`), and `columns` of numbers, of yes and no, or
-    of texts; an empty cell says nothing. At an as-of date a feature is the newest value known by then, as everywhere;
-    a text is a category of its 20 commonest values, and all others are one more. A column's name in small letters,
-    with _ for all that is no letter or digit, names its signal and feature. Give `events=[yours, these]`, and the
+    of texts; an empty cell says nothing. At an as-of date a feature is the newest value known by then, as everywhere:
+    0 or none of whom no row was known yet, but whom `service` could have seen. A text
+    is a category of its 20 commonest values, and all others are one more. A column's name in small letters, with _ for
+    all that is no letter or digit, names its signal and feature. Give `events=[yours, these]`, and the
     features with yours. Raises DataError for a column that is not there, that is of another kind (a day), or that is
     named as another one is.
     """
     from features.grammar import signal
 
     table = to_arrow(frame, service)
-    for column in ("person_id", known_at, *columns):
+    for column, hint in (("person_id", _NO_PERSON), (known_at, _NO_DAY), *((column, "") for column in columns)):
         if column not in table.column_names:
-            raise DataError(f"{service} has no column {column!r}.", f"Choose from: {', '.join(table.column_names)}.")
+            raise DataError(
+                f"{service} has no column {column!r}.", hint or f"Choose from: {', '.join(table.column_names)}."
+            )
     names = {column: _NOT_IN_A_NAME.sub("_", column.lower()).strip("_") for column in columns}
     parts, features = [], []
     for column, name in names.items():
@@ -239,6 +251,19 @@ def _read_column(values: pa.ChunkedArray, asked: Signal) -> tuple[Aggregate, dic
         f"the column of {asked.name} is of kind {values.type}, and holds neither numbers nor texts.",
         "Make it a number, such as the days since, or leave it out.",
     )
+
+
+def _refuse_barred(proposed: Sequence[ProposedSource]) -> None:
+    """Raise UsageError for signals that the drafted charter prohibits by name: it would leave them out."""
+    barred = list_barred(proposed)
+    if barred:
+        name, row = next(iter(barred.items()))
+        others = f", and {len(barred) - 1} more" if len(barred) > 1 else ""
+        raise UsageError(
+            "the charter that is drafted would prohibit a signal by a word in its name"
+            f" ({say_barred(name, row)}{others}).",
+            "If that is not what it is, call it otherwise in the frame and in the definition; else leave its rows out.",
+        )
 
 
 def _edit(path: Path, pattern: re.Pattern[str], text: str) -> None:

@@ -158,12 +158,25 @@ def _score_contenders(planned: Plan, data: Dataset, contenders: Mapping[str, Any
             )
             frame = make_frame(values, names, categories)
             for name, estimator in contenders.items():
-                fitted[fold.name, name] = clone(estimator).fit(frame, np.concatenate(learned))
+                fitted[fold.name, name] = _fit(clone(estimator), name, frame, np.concatenate(learned))
         parts[BASELINE].append(fitted[fold.name, BASELINE].margins(rows, planned.settings.lightgbm.threads))
         for name in contenders:
             parts[name].append(_score_rows(fitted[fold.name, name], make_frame(rows, names, categories)))
         data.at(day).let_go()
     return {name: np.concatenate(margins) for name, margins in parts.items()}
+
+
+def _fit(estimator: Any, name: str, frame: pd.DataFrame, label: NDArray[np.int8]) -> Any:
+    """Fit a contender; raise DataError where it can't take cells that say "not seen"."""
+    try:
+        return estimator.fit(frame, label)
+    except ValueError as error:
+        if "NaN" not in str(error) or not frame.isna().to_numpy().any():
+            raise
+        raise DataError(
+            f"the contender {name!r} takes no empty cells, and a cell is empty where nobody could have been seen.",
+            "Put an imputer before it: make_pipeline(SimpleImputer(add_indicator=True), ...) of scikit-learn.",
+        ) from None
 
 
 def make_frame(

@@ -39,7 +39,7 @@ from fairness_reports.audit.measuring.means import average_everyone, average_gro
 from fairness_reports.audit.measuring.ranking_quality import bound_auc, compare_aucs
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping, Tally
 from fairness_reports.audit.tables.large_table import HELD, count_large_table
-from fairness_reports.audit.tables.table_notes import say_label_notes, say_lot, say_scores
+from fairness_reports.audit.tables.table_notes import say_chosen, say_label_notes, say_lot, say_order, say_scores
 from fairness_reports.audit.tables.table_question import TableQuestion
 from fairness_reports.audit.tables.table_reader import TableReader, find_reference, open_scored_table
 from fairness_reports.audit.tables.table_rows import TableRows, fetch_rows
@@ -77,10 +77,17 @@ def audit_table(
                 for selection, (drawn, equals) in zip(question.selections, table.by_lot, strict=True)
                 for note in say_lot(selection, drawn, equals)
             ]
+            notes += [
+                note
+                for selection, chosen in zip(question.selections, table.chosen, strict=True)
+                for note in say_chosen(selection, chosen)
+            ]
             notes += say_scores(table.score)
             rows = _measure_rows(reader, table, tallies, resamples, seed)
             if facts.rows <= kept_rows:
-                rows += _measure_order(question.selections[0].words, table)
+                order = _measure_order(question.selections[0].words, table)
+                rows += order
+                notes += say_order(order)
     notes = [*say_label_notes(tallies, question.label), *notes]
     if facts.rows > kept_rows and question.score is not None and question.label is not None:
         notes.append(f"Of over {kept_rows:,} rows neither AUROC nor calibration is measured.")

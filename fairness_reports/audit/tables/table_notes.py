@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from fairness_reports.audit.measuring.tally import Tally
 from fairness_reports.audit.tables.table_question import Selection
 
-__all__ = ["say_label_notes", "say_lot", "say_scores"]
+__all__ = ["say_chosen", "say_label_notes", "say_lot", "say_order", "say_scores"]
 
 _KNOWN = slice(0, 4)
+_LOTS = 0.5
+"""The AUROC of drawing lots."""
 _FEWEST = 10
 """Rows of which fewer say nothing, and would say it of somebody."""
 
@@ -58,6 +61,25 @@ def say_lot(selection: Selection, drawn: int, equals: int) -> list[str]:
     return [
         f"At {selection.words}, {drawn:,} places were drawn by lot among {equals:,} equal scores: another draw would"
         " give other figures."
+    ]
+
+
+def say_chosen(selection: Selection, chosen: NDArray[np.bool_]) -> list[str]:
+    """Say that a selection chose nobody or everybody, so that it says nothing of anybody's chances."""
+    if chosen.any() and not chosen.all():
+        return []
+    who = "everybody" if chosen.all() else "nobody"
+    return [f"By {selection.words} {who} is chosen: there is nothing to compare."]
+
+
+def say_order(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say that scores order people the wrong way round, where the whole interval of everybody's AUROC says so."""
+    of_all = [row for row in findings if row["measure"] == "auc" and row["group"] is None]
+    if not of_all or of_all[0]["interval"] is None or of_all[0]["interval"][1] >= _LOTS:
+        return []
+    return [
+        "The larger a score, the rarer the outcome (an AUROC below 0.5). If a small score says that somebody needs"
+        " help, turn the column round: who is chosen here are those of the least need."
     ]
 
 

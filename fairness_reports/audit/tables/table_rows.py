@@ -115,8 +115,11 @@ def _list_kinds(reader: TableReader) -> dict[str, list[str]]:
     kinds = reader.list_values(names)
     for name, flag in flags.items():
         if flag.value is not None and not any(read_flag(value, flag) for value in kinds[name]):
+            folded = any(value.strip().lower() == flag.value.strip().lower() for value in kinds[name])
+            hint = "It stands there in other letters, large or small." if folded else ""
             raise DataError(
-                f"no row of {flag.column!r} is {flag.value!r}.", "Write the value as it stands in the column."
+                f"no row of {flag.column!r} is {flag.value!r}.",
+                f"Write the value as it stands in the column. {hint}".strip(),
             )
     return kinds
 

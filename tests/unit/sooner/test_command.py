@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import sooner
 from charter.contracts.files import writer_lock
-from charter.errors import DataError
+from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.verbs import HEADINGS, Verbs
 from sooner.command import list_verbs, make_command
@@ -166,6 +166,13 @@ def test_the_note_is_one_line_of_standard_error(tmp_path: Path) -> None:
     assert old_findings["findings"] == findings["findings"]
     assert now.stderr == ""
     assert old.stderr == "sooner: `sooner audit --scores ...` is now `sooner audit table`.\n"
+
+
+def test_a_table_after_audit_is_told_its_verb() -> None:
+    ran = run("audit", "scored.csv", "--score", "score")
+    assert (ran.returncode, ran.stdout) == (UsageError.exit_code, "")
+    assert "next: A table of scores is audited by `sooner audit table FILE`." in ran.stderr
+    assert "See `sooner --help`" in run("audit", "tabel").stderr
 
 
 def test_the_shell_completes_verbs_and_their_options() -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from charter.errors import CharterError, DataError, SoonerError
+from charter.errors import CharterError, DataError, SoonerError, UsageError
 from features.grammar import Cohort, Feature, Outcome, any_of, count, months, signal
 from sooner.frame_council import to_arrow
 from sooner.notebook import Workbench, read_feature_table
@@ -134,6 +135,47 @@ def test_frames_that_cannot_be_read_are_refused_in_a_sentence(tmp_path: Path, ev
     with pytest.raises(DataError, match=re.escape(said)) as refused:
         open_frames(tmp_path / "work", events)
     assert refused.value.next_step
+
+
+def test_a_signal_that_the_drafted_charter_prohibits_is_refused_before_its_rows_are_lost(tmp_path: Path) -> None:
+    """A hospital's ward is no area where people live; the charter reads words."""
+    stays = pd.DataFrame({"person_id": "p2", "signal": "ward.stay", "valid_at": [datetime(2020, 1, 1)]})
+    with pytest.raises(UsageError, match=r"prohibit a signal by a word in its name \(ward.stay: ") as refused:
+        open_frames(tmp_path / "work", [make_events(), stays])
+    assert "call it otherwise" in refused.value.next_step
+    assert not (tmp_path / "work/councils/first").exists()
+
+
+def test_frames_say_since_when_they_are_complete(tmp_path: Path) -> None:
+    """Without it a service that recorded nothing in its first years would count as not delivered then."""
+    late = pd.DataFrame({"person_id": "p2", "signal": "care.visit", "valid_at": [datetime(2024, 1, 1)]})
+    open_frames(tmp_path / "work", [make_events(), late], since=date(2018, 1, 1))
+    register = (tmp_path / "work/councils/first/register.toml").read_text(encoding="utf-8")
+    assert re.findall(r"covers_from = (\S+)", register) == ["2018-01-01"] * 2
+    with pytest.raises(DataError, match="not before their end"):
+        open_frames(tmp_path / "other", make_events(), since=date(2030, 1, 1))
+
+
+def test_a_ready_table_without_days_or_people_is_refused_with_what_to_do() -> None:
+    table = pd.DataFrame({"person_id": ["a"], "index": [1]})
+    with pytest.raises(DataError, match="has no column 'known_at'") as refused:
+        read_feature_table(table, service="bureau", columns=["index"])
+    assert "audit that" in refused.value.next_step
+    with pytest.raises(DataError, match="has no column 'person_id'") as refused:
+        read_feature_table(table[["index"]], service="bureau", columns=["index"])
+    assert refused.value.next_step.startswith("Call the column person_id")
+
+
+def test_a_contender_that_takes_no_empty_cells_is_refused_with_its_mend(tmp_path: Path) -> None:
+    index = pd.DataFrame({"person_id": ["p0"], "known_at": [date(2020, 1, 1)], "index": [7.0]})
+    more, ready = read_feature_table(index, service="bureau", columns=["index"])
+    seen = pd.DataFrame(
+        {"person_id": ["p0"], "service": "bureau", "start": [date(2018, 1, 1)], "known_at": [date(2018, 1, 1)]}
+    )
+    bench = open_frames(tmp_path / "work", [make_events(), more], features=[LETTERS, *ready], places=1, coverage=seen)
+    with pytest.raises(DataError, match="'mine' takes no empty cells") as refused:
+        bench.replay({"mine": LogisticRegression()})
+    assert "SimpleImputer" in refused.value.next_step
 
 
 def test_whatever_gives_arrow_its_rows_is_a_frame() -> None:

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from charter.contracts.files import write_json
 from charter.council.council import Council
 from charter.invocation import Invocation
 from tests.unit.training.test_help_record import began, write_tables
 from training.data import help_record
 from training.data.help_record import read_help
 from training.run import Run
-from training.run_inputs import find_unchanged_run
+from training.run_inputs import digest_help_sources, find_unchanged_run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
 pytestmark = [
@@ -93,5 +94,11 @@ def test_help_is_read_anew_only_where_what_it_is_read_from_changed(
     help_came = began("a" * 32, datetime(2022, 5, 1))
     write_tables(own, [help_came], [{"person_id": "a" * 32}])
     assert stands() == (True, 1), "another table, and whoever is in it objects"
+    run = Run.open(own.workspace)
+    sources = {"help_sources": digest_help_sources(own, str(run.manifest["snapshot"]))}
+    write_json(run.folder / "manifest.json", {**run.manifest, **sources})
+    assert stands() == (True, 0), "as if it had been trained on these"
+    write_tables(own, [began("b" * 32, datetime(2022, 5, 1))], [{"person_id": "a" * 32}])
+    assert stands() == (False, 1), "another event, the same choices"
     write_tables(own, [help_came])
-    assert stands() == (False, 1)
+    assert stands() == (False, 1), "the same event, nobody objects any more"

@@ -23,7 +23,7 @@ from charter.errors import DataError
 from charter.purposes import CHECKS, PURPOSES
 from charter.starting.new_council import Months, ProposedSource
 
-__all__ = ["FOLDER", "Frames", "to_arrow"]
+__all__ = ["FOLDER", "Frames", "read_categories", "to_arrow"]
 
 FOLDER = "frames"
 """The folder below the extracts that all tables of a workbench lie in."""
@@ -48,6 +48,17 @@ def to_arrow(frame: Any, name: str) -> pa.Table:
     if hasattr(frame, "__arrow_c_stream__"):
         return pa.table(frame)
     raise DataError(f"{name} is a {type(frame).__name__}, and no data frame.", "Give one of pandas, polars or Arrow.")
+
+
+def read_categories(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of categories as its values; any other as it is."""
+    if not pa.types.is_dictionary(values.type):
+        return values
+    kind = values.type.value_type
+    # Arrow can't decode the views that polars keeps its texts in.
+    kind = pa.string() if pa.types.is_string_view(kind) else kind
+    chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in values.chunks]
+    return pa.chunked_array(chunks, kind)
 
 
 @dataclass(frozen=True)
@@ -163,8 +174,7 @@ def _conform(name: str, table: pa.Table) -> pa.Table:
     columns = {}
     for column in table.column_names:
         values = table[column]
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
+        values = read_categories(values)
         if column in _TIMES.get(name, ()):
             values = _read_times(name, column, values)
         elif column.endswith("_id") or pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):

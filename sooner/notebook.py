@@ -32,7 +32,7 @@ from charter.starting.council_folder import list_barred, say_barred, write_counc
 from charter.starting.new_council import Answers, ProposedSource
 from charter.vault.key import make_key_file
 from features.grammar import Cohort, Definition, Feature, Outcome, Signal
-from sooner.frame_council import Frames, to_arrow
+from sooner.frame_council import Frames, read_categories, to_arrow
 from sooner.path import build_rows, issue_lists, judge_model, prepare_snapshot
 from training import workbench
 
@@ -236,8 +236,7 @@ def _read_column(values: pa.ChunkedArray, asked: Signal) -> tuple[Aggregate, dic
     from features.grammar import category, latest, since_start
 
     types = pa.types
-    if types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
+    values = read_categories(values)
     if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
         values = values.cast(pa.string())
         counted = pa.compute.value_counts(values).to_pylist()

@@ -127,7 +127,7 @@ def _list_unready(council: Council, folder: Path, deliveries: Sequence[Delivery]
         )
     else:
         yield from _list_unlearnable(council, definition, dates, needed, deliveries)
-    yield from _list_unseen(council, definition, dates[-1], deliveries)
+    yield from _list_unseen(council, definition, dates, needed, deliveries)
     if not any(team.places and team.serves(dates[0]) for team in council.teams):
         yield Missing(
             "train",
@@ -181,16 +181,29 @@ def _list_unlearnable(
 
 
 def _list_unseen(
-    council: Council, definition: Definition, newest: date, deliveries: Sequence[Delivery]
+    council: Council, definition: Definition, dates: Sequence[date], needed: int, deliveries: Sequence[Delivery]
 ) -> Iterator[Missing]:
-    """Yield the features that look further back than any delivery: they are seen at no as-of date."""
+    """Yield the features that look further back than any delivery: seen at no as-of date, or at none before any test.
+
+    Dates are in order; the last `needed` of them are those that folds test on.
+    """
     for feature in definition.features:
         expression = feature.expression
         if isinstance(expression, Composition) or (period := expression.reach.last) is None:
             continue
         for service in expression.services:
             begun = max(_list_bounds(council, deliveries, [service], "covers_from"), default=date.min)
-            if period.before(newest) < begun:
+            seen = [day for day in dates if period.before(day) >= begun]
+            if seen and needed < len(dates) and seen[0] >= dates[-needed]:
+                yield Missing(
+                    "train",
+                    f"{definition.programme}: {feature.name} looks back over {period}, and {service} covers nothing"
+                    f" before {begun}: of {len(dates)} as-of dates it is seen at {len(seen)}, the first {seen[0]}, when"
+                    " folds test already, so that the first learns nothing of it.",
+                    "Shorten its `last`, leave it out until there are more dates, or let the delivery cover more if it"
+                    " does.",
+                )
+            elif not seen:
                 yield Missing(
                     "build",
                     f"{definition.programme}: {feature.name} looks back over {period}, and {service} covers"

@@ -80,7 +80,9 @@ def _report_plan(invocation: Invocation) -> None:
     folds = [describe_fold(*fold) for fold in zip(folds_plan.folds, folds_plan.counts, strict=True)]
     weeks = say_plan(invocation, folds_plan)
     document = {"folds": folds, "left_out": list(folds_plan.unchanging), "replay": weeks}
-    invocation.report(document, f"{tabulate_folds(folds)}\n\n{weeks}")
+    ending = folds_plan.data.matrix.definition["outcome"].get("ends_with")
+    table = tabulate_folds(folds, ends_with=ending["name"] if ending else "")
+    invocation.report(document, f"{table}\n\n{weeks}")
 
 
 def _study_data(invocation: Invocation, run: Run) -> Mapping[str, Any]:

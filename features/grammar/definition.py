@@ -342,11 +342,7 @@ class Definition:
                 raise DefinitionError(f"two features are called {name}.", "Give each its own name.")
         if self.cohort.entity == "person":
             for feature in self.features:
-                if isinstance(feature.expression, Composition | PerMember):
-                    raise DefinitionError(
-                        f"the feature {feature.name} asks who lives with a person, but the rows are persons.",
-                        'Remove it, or use entity="household".',
-                    )
+                _refuse_of_persons(feature)
 
     @property
     def entity(self) -> Entity:
@@ -561,3 +557,20 @@ def _place_error(source: str, path: Path, error: BaseException) -> str:
         ):
             return f"{path.name} line {line}, feature {node.args[0].value}"
     return f"{path.name} line {line}"
+
+
+def _refuse_of_persons(feature: Feature) -> None:
+    """Raise DefinitionError for a feature that rows of persons may not have: who lives with them, and their own age."""
+    if not isinstance(feature.expression, Composition | PerMember):
+        return
+    if feature.expression.reads_age and isinstance(feature.expression, Composition):
+        raise DefinitionError(
+            f"the feature {feature.name} would be a person's own age, a characteristic that is read to measure"
+            " unfairness and puts nobody in order; only households may be asked of what ages their members are.",
+            "Remove it. Who is looked at may depend on age (`with_age` of the Cohort), and audits compare ages"
+            " (`[[audit.characteristic]]` of charter.toml).",
+        )
+    raise DefinitionError(
+        f"the feature {feature.name} asks who lives with a person, but the rows are persons.",
+        'Remove it, or use entity="household".',
+    )

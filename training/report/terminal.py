@@ -31,8 +31,11 @@ __all__ = [
 ]
 
 
-def tabulate_folds(folds: Sequence[Mapping[str, Any]]) -> str:
-    """Return the folds as a table: what each trains on, the embargo, what it is tested on."""
+def tabulate_folds(folds: Sequence[Mapping[str, Any]], *, ends_with: str = "") -> str:
+    """Return the folds as a table: what each trains on, the embargo, what it is tested on.
+
+    Where each row's horizon ends with what is open (`ends_with`), rows keep an embargo of their own: that is said.
+    """
     rows = [("fold", "trains on", "rows", "positive", "embargo", "tested on", "rows", "positive", "no label")]
     rows += [
         (
@@ -40,7 +43,7 @@ def tabulate_folds(folds: Sequence[Mapping[str, Any]]) -> str:
             _say_span(fold["train_from"], fold["train_to"]),
             f"{fold['train_rows']:,}",
             f"{fold['train_positives']:,}",
-            f"{fold['embargo_days']} days",
+            "by row" if ends_with else f"{fold['embargo_days']} days",
             _say_span(fold["test_from"], fold["test_to"]),
             f"{fold['test_rows']:,}",
             f"{fold['test_positives']:,}",
@@ -48,7 +51,13 @@ def tabulate_folds(folds: Sequence[Mapping[str, Any]]) -> str:
         )
         for fold in folds
     ]
-    return align_table(rows, right=(2, 3, 4, 6, 7, 8))
+    table = align_table(rows, right=(2, 3, 4, 6, 7, 8))
+    if not ends_with:
+        return table
+    return (
+        f"{table}\nEmbargo by row: a fold learns from a row once its horizon, which ends with {ends_with}, was over and"
+        " its outcome known; other rows of the same date wait."
+    )
 
 
 def _say_span(first: str, last: str) -> str:

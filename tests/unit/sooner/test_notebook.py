@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from charter.errors import CharterError, DataError, SoonerError, UsageError
 from features.grammar import Cohort, Feature, Outcome, any_of, count, months, signal
-from sooner.frame_council import to_arrow
+from sooner.frame_council import read_categories, to_arrow
 from sooner.notebook import Workbench, read_feature_table
 from tests.conftest import ROOT
 from training.data.folds import count_fold
@@ -186,6 +186,30 @@ def test_whatever_gives_arrow_its_rows_is_a_frame() -> None:
             return pa.table({"a": [1, 2]}).__arrow_c_stream__(requested_schema)
 
     assert to_arrow(Polars(), "events")["a"].to_pylist() == [1, 2]
+
+
+def test_categories_are_read_whatever_texts_they_are_kept_as() -> None:
+    """As polars hands them over: a dictionary of views, which Arrow's own cast refuses."""
+    codes = pa.array([1, None, 0], pa.uint32())
+    kept = pa.DictionaryArray.from_arrays(codes, pa.array(["a.b", "c.d"], pa.string_view()))
+    assert read_categories(pa.chunked_array([kept, kept])).to_pylist() == ["c.d", None, "a.b"] * 2
+    assert read_categories(pa.chunked_array([[1, 2]])).to_pylist() == [1, 2]
+
+
+def test_frames_of_polars_become_a_matrix_where_it_is_installed(tmp_path: Path) -> None:
+    """Its texts, times, days and categories are others than pandas' and Arrow's own."""
+    polars = pytest.importorskip("polars")
+    plain = make_events()
+    columns = {name: plain[name].astype(str).tolist() for name in ("person_id", "signal")}
+    days = {name: [day.to_pydatetime() for day in plain[name]] for name in ("valid_at", "known_at")}
+    events = polars.DataFrame(columns | days).with_columns(
+        polars.col("signal").cast(polars.Categorical), polars.col("known_at").cast(polars.Date)
+    )
+    matrices = [open_frames(tmp_path / name, frame).matrix() for name, frame in (("a", events), ("b", plain))]
+    assert matrices[0].dates == matrices[1].dates
+    for day in matrices[0].dates:
+        rows, same = (dict(zip(one.at(day).entity, one.at(day).features.tolist(), strict=True)) for one in matrices)
+        assert rows == same
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,7 @@ def test_made_up_data_asks_for_a_demos_sign_offs_alone(council: Path) -> None:
         ),
         ("early_help/definition.py", r"next=months\(12\)", "next=months(24)", "no as-of date is early enough"),
         ("early_help/definition.py", r"last=months\(12\)", "last=months(99)", "seen at no as-of date"),
+        ("early_help/definition.py", r"last=months\(12\)", "last=months(24)", "when folds test already"),
         ("early_help/training.toml", r"^step = .*", r'\g<0>\neach = { signal = "care.visits" }', "has no [queue]"),
     ],
 )

@@ -18,6 +18,7 @@ from features.grammar import (
     Outcome,
     Period,
     Window,
+    age_of_youngest,
     any_of,
     category,
     change,
@@ -150,6 +151,10 @@ def test_the_hash_depends_on_what_is_asked_and_not_on_units() -> None:
         (lambda: Definition("one", COHORT, OUTCOME, ()), "no features"),
         (lambda: Definition("one", COHORT, OUTCOME, (feature(members()), feature(members()))), "two features"),
         (lambda: Definition("one", Cohort("All", "person"), OUTCOME, (feature(members()),)), "rows are persons"),
+        (
+            lambda: Definition("one", Cohort("All", "person"), OUTCOME, (feature(age_of_youngest()),)),
+            "a person's own age, a characteristic that is read to measure unfairness",
+        ),
     ],
 )
 def test_a_wrong_value_says_the_rule_and_the_fix(wrong, says: str) -> None:

@@ -286,11 +286,12 @@ def _beside_fastapi(case: str, ours: Times, fastapi: Times, work: str) -> list[R
     halves = {"ours, ms": round(ours.half, 2), "plain FastAPI, ms": round(fastapi.half, 2)}
     processor = {"ours, processor ms": round(ours.work, 2), "plain FastAPI, processor ms": round(fastapi.work, 2)}
     worst = {"ours, ms": round(ours.worst, 2), "plain FastAPI, ms": round(fastapi.worst, 2)}
+    beyond = {"bound: what is checked beside it, processor ms": round(ours.work - fastapi.work, 2)}
     return [
         Row(f"{case}, beyond plain FastAPI, p50", round(more[0], 2), "ms", "1.0 ms or less", more[0] <= 1.0,
-            halves | processor, f"the same function and the same audit write in both; {work}"),
-        Row(f"{case}, beyond plain FastAPI, p99", round(more[1], 2), "ms", "2 ms or less", more[1] <= 2.0, worst,
-            f"{len(ours.each)} requests each, in turns; {work}"),
+            halves | processor | beyond, f"the same function and the same audit write in both; {work}"),
+        Row(f"{case}, beyond plain FastAPI, p99", round(more[1], 2), "ms", "2 ms or less", more[1] <= 2.0,
+            worst | beyond, f"{len(ours.each)} requests each, in turns; {work}"),
     ]  # fmt: skip
 
 

@@ -19,7 +19,8 @@ WITHOUT = {
 
 
 def test_every_missed_goal_has_a_measured_bound() -> None:
-    rows = [row for row in read_json(RESULTS) if row["met"] is False and row["date"] >= SINCE]
+    missed = [row for row in read_json(RESULTS) if row["met"] is False and row["date"] >= SINCE]
+    rows = [row for row in missed if not row["note"].startswith("not run: ")]
     assert [row["name"] for row in rows if not is_bounded(row) and row["name"] not in WITHOUT] == []
 
 

@@ -18,6 +18,7 @@ from charter.contracts.files import file_digest, find_current, read_json
 from charter.errors import SoonerError
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from charter.signing.signoffs import list_missing, read_signoffs
 from fairness_reports.unchanged_audit import digest_audit_inputs, read_inputs
 from features.build import read_as_of_dates
 from features.grammar import Definition
@@ -157,9 +158,30 @@ def _look_at_audit(invocation: Invocation, folder: Path) -> tuple[str, ...]:
 
 def _look_at_release(invocation: Invocation, run: str) -> Stage:
     manifest = _read_newest(invocation.workspace.release)
+    verb = _find_release_verb(invocation)
     if not manifest:
-        return Stage("release", "promote", "")
-    return Stage("release", "promote", manifest["id"], _compare({"run": "decision"}, manifest, {"run": run}))
+        return Stage("release", verb, "")
+    return Stage("release", verb, manifest["id"], _compare({"run": "decision"}, manifest, {"run": run}))
+
+
+def _find_release_verb(invocation: Invocation) -> str:
+    """Return what comes before a release: the first sign-off that its decision lacks, then `promote`."""
+    folder = find_current(invocation.workspace.audit)
+    if folder is None or not (folder / "decision.json").exists():
+        return "promote"
+    path = folder / "decision.json"
+    decision = read_json(path)
+    if decision["decision"] == "block":
+        return "promote"
+    lacking = list_missing(
+        "decision",
+        file_digest(path),
+        invocation.policy,
+        read_signoffs(folder / "signoffs.toml"),
+        invocation.today,
+        synthetic=bool(decision.get("synthetic", False)),
+    )
+    return f"sign --what decision --role {lacking[0].id}" if lacking else "promote"
 
 
 def _look_at_list(invocation: Invocation, _release: str) -> Stage:

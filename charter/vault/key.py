@@ -142,7 +142,8 @@ def _miss_key(path: Path, workspace: Workspace) -> CharterError:
     others = ", ".join(sorted(other.name for other in path.parent.glob("*.key"))) if path.parent.is_dir() else ""
     return CharterError(
         f"the key that sealed the vault is not here ({path.name}); without it nobody can be named or linked.",
-        "Name its file in $SOONER_KEY_FILE: a council that was renamed keeps its key, and a new machine has none"
+        "Name the council whose workspace this is with --council. Where it is that one already, name the key's file in"
+        " $SOONER_KEY_FILE: a council that was renamed keeps its key, and a new machine has none"
         f"{f'. Beside it lie: {others}' if others else ''}.",
     )
 

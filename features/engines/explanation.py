@@ -89,7 +89,7 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
     if not members:
         raise DataError(
             f"the snapshot knows no {question.definition.entity} {entity} at {day}.",
-            "Give one of the matrix at that date.",
+            "Give one of the matrix at that date; issued.csv beside a list has them in its column entity.",
         )
     in_cohort = reference.in_cohort(entity, day)
     if not in_cohort:

@@ -105,7 +105,10 @@ class RankResult:
         total = sum(summary.referrals for summary in self.lists)
         lists = len(self.lists)
         sentence = f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
-        return " ".join(filter(None, (sentence, self.standing_in, self.trial, self.looks)))
+        where = (
+            f"Who is on them says {self.folder / 'issued.csv'}; teams read them with `sooner serve`." if total else ""
+        )
+        return " ".join(filter(None, (sentence, self.standing_in, self.trial, self.looks, where)))
 
 
 def rank_households(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from charter.contracts.files import find_current
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
@@ -55,6 +56,34 @@ def test_what_changed_makes_what_rests_on_it_stale(
     assert list(changed) == kinds[kinds.index(first) :]
     assert said in changed[first]
     assert all(reasons[0].startswith("older than its") for kind, reasons in changed.items() if kind != first)
+
+
+def test_a_decision_that_is_not_signed_is_signed_next(invocation: Invocation, tmp_path: Path) -> None:
+    """`promote` would refuse; the roles sign one after the other, and then it is next."""
+    root = tmp_path / "work"
+    root.mkdir()
+    for part in invocation.workspace.root.iterdir():
+        if part.name == "audit":
+            shutil.copytree(part, root / "audit", symlinks=True)
+        elif part.name != "release":
+            (root / part.name).symlink_to(part)
+    again = Invocation(invocation.council, "early_help", Workspace(root, "early_help"), quiet=True)
+    roles = [role.id for role in again.policy.signers("decision")]
+    assert len(roles) > 1
+
+    def find_next() -> str:
+        return next(stage.verb for stage in list_stages(again) if not stage.id)
+
+    audited = find_current(again.workspace.audit)
+    assert audited is not None
+    signed = audited / "signoffs.toml"
+    text = signed.read_text(encoding="utf-8")
+    assert find_next() == "promote"
+    signed.write_text("", encoding="utf-8")
+    assert find_next() == f"sign --what decision --role {roles[0]}"
+    first = next(row for row in text.split("[[signoff]]")[1:] if f'role = "{roles[0]}"' in row)
+    signed.write_text(f"[[signoff]]{first}", encoding="utf-8")
+    assert find_next() == f"sign --what decision --role {roles[1]}"
 
 
 def test_the_command_says_what_to_run_next(demo_workspace: Path, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_a_lost_key_or_a_renamed_council_is_told_and_gets_no_key_that_opens_noth
         with pytest.raises(CharterError, match="the key that sealed the vault is not here") as refused:
             act(renamed, workspace)
         assert path.name in refused.value.next_step
+        assert refused.value.next_step.startswith("Name the council whose workspace this is with --council.")
     assert [child.name for child in path.parent.iterdir()] == [path.name]
     monkeypatch.setenv("SOONER_KEY_FILE", str(path))
     moved = Workspace(workspace.root.rename(tmp_path / "elsewhere"), "early_help")

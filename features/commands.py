@@ -186,10 +186,13 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
     """Leave the canonical tables of the newest snapshot. The writer lock is the caller's."""
     from dataclasses import asdict
 
-    from features.linking.fitted_numbers import UNTOLD
-    from features.linking.link import link_records
+    from features.linking.standing_links import find_standing_links
 
-    result = link_records(invocation, fit=fit, labels=labels)
+    result = None if fit or labels else find_standing_links(invocation)
+    if result is None:
+        from features.linking.link import link_records
+
+        result = link_records(invocation, fit=fit, labels=labels)
     beginning = "Linked" if result.made else "Already linked"
     invocation.report(
         asdict(result)
@@ -208,7 +211,9 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
         if result.compared:
             invocation.say(result.compared.sentence())
         elif not labels:
-            invocation.say(UNTOLD)
+            invocation.say(
+                "Nothing says whether it is better than what is in force: `sooner link --fit --judge LABELS` does."
+            )
         else:
             invocation.say("What it is worth beside the numbers in force stands in its first lines.")
 

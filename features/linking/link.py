@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -34,12 +34,10 @@ from charter.contracts.files import (
     write_text,
 )
 from charter.contracts.reference_index import write_references
-from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
-from charter.rules.assessments import require_assessments
 from charter.vault.blind_pairs import read_pairs, settle_readings
 from charter.vault.key import Key
-from charter.vault.link_judgements import Judgement, find_standing, read_judgements
+from charter.vault.link_judgements import Judgement
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import NamedPerson, Vault
 from features.intake.database import Relation, compute_rows, fetch_rows, open_database, quote_text, read_parquet
@@ -49,7 +47,7 @@ from features.linking.canonical_tables import LinkingRules, Said, claim_homes, m
 from features.linking.check_index import Spoken, index_checks
 from features.linking.choices_in_force import list_choices
 from features.linking.compared_fit import Comparison, Lessons, compare_fitted
-from features.linking.corrections import Correction, digest_corrections, read_corrections
+from features.linking.corrections import Correction, read_corrections
 from features.linking.evidence import Evidence, gather_evidence
 from features.linking.fitted_numbers import FITTED, loosen_parameters, write_fitted
 from features.linking.identities import choose_identities
@@ -69,30 +67,11 @@ from features.linking.parameters import Parameters
 from features.linking.review import relate_pairs
 from features.linking.review_sheets import leave_blind_sheets, leave_sheets
 from features.linking.service_records import ServiceRecords
+from features.linking.standing_links import LinkResult, read_link_inputs, report_links
 from features.linking.swap import swap_folder
 from features.permission import Choice
-from features.pull_plan import find_newest_snapshot
 
-__all__ = ["LinkResult", "link_records", "settle_tables_again"]
-
-
-@dataclass(frozen=True)
-class LinkResult:
-    """What linking found; counts only."""
-
-    snapshot: str
-    made: bool
-    references: int
-    left_out: int
-    people: int
-    households: int
-    by_method: Mapping[str, int]
-    for_review: int
-    uncertain: int
-    expected_wrong: float
-    judged: Sequence[Measured] = ()
-    compared: Comparison | None = None
-    """Of numbers that were fitted now, with labels: whether they are better than those in force."""
+__all__ = ["link_records", "settle_tables_again"]
 
 
 def link_records(
@@ -110,57 +89,34 @@ def link_records(
     where both are asked for. Fitting also learns from pairs that two readers settled (charter.vault.blind_pairs).
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
-    workspace, council = invocation.workspace, invocation.council
-    snapshot = find_newest_snapshot(workspace.store)
-    if snapshot is None:
-        raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
-    register = invocation.register
-    policy = invocation.policy
-    in_force = parameters or Parameters.load_for(invocation.council.folder)
-    parameters = loosen_parameters(in_force) if fit else in_force
-    judgements = tuple(find_standing(read_judgements(workspace)).values())
-    require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))
-    key = Key.load(council, workspace)
-    manifest = read_json(snapshot / "manifest.json")
-    if manifest["key_id"] != key.id:
-        raise CharterError(
-            f"the snapshot {snapshot.name} was made with another key.",
-            "Give the same key in $SOONER_KEY or $SOONER_KEY_FILE.",
-        )
-    vault = Vault.open(workspace.vault, key)
-    corrections = read_corrections(vault)
-    readings = settle_readings(vault) if fit else {}
-    made_from = content_id(
-        [
-            manifest["inputs"],
-            register.sha256,
-            list(policy.characteristics),
-            parameters.sha256,
-            [asdict(judgement) for judgement in judgements],
-            *digest_corrections(corrections),
-            *(["fitted", file_digest(labels) if labels else "", *sorted(map(list, readings.items()))] if fit else []),
-        ]
-    )
+    inputs = read_link_inputs(invocation, parameters)
+    snapshot, manifest, key = inputs.snapshot, inputs.manifest, inputs.key
+    parameters = loosen_parameters(inputs.in_force) if fit else inputs.in_force
+    readings = settle_readings(inputs.vault) if fit else {}
+    digest = file_digest(labels) if labels else ""
+    made_from = inputs.name_tables(parameters, ["fitted", digest, *sorted(map(list, readings.items()))] if fit else [])
     said = read_labels(labels, key) if labels else None
-    if manifest.get("linkage", {}).get("made_from") == made_from:
-        set_current(workspace.store, snapshot.name)
-        return _report_linkage(snapshot, manifest, said, made=False)
+    store = invocation.workspace.store
+    if inputs.are_linked(made_from):
+        set_current(store, snapshot.name)
+        return report_links(snapshot, manifest, _judge(snapshot, said), made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
-    rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
+    rules = LinkingRules(invocation.register, invocation.policy.characteristics, parameters, taken_at)
     lessons = Lessons(said.person if said and fit else {}, readings)
     steps = 5 if lessons.persons else 4
     with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", steps) as advance:
-        work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
-        linked = work.link(judgements, corrections, lessons, in_force, advance)
+        work = _Linking(invocation, database, snapshot, manifest, key, inputs.vault, rules)
+        linked = work.link(inputs.judgements, inputs.corrections, lessons, inputs.in_force, advance)
         manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
         write_json(snapshot / "manifest.json", manifest)
         if fit:
-            write_text(workspace.root / FITTED, linked.fitted)
-        set_current(workspace.store, snapshot.name)
+            write_text(invocation.workspace.root / FITTED, linked.fitted)
+        set_current(store, snapshot.name)
         advance()
-    return replace(_report_linkage(snapshot, manifest, said, made=True), compared=linked.compared)
+    found = report_links(snapshot, manifest, _judge(snapshot, said), made=True)
+    return replace(found, compared=linked.compared)
 
 
 def settle_tables_again(invocation: Invocation, snapshot: Path, cause: str) -> None:
@@ -382,22 +338,8 @@ class _Choices:
     by_reference: Mapping[str, Sequence[Choice]]
 
 
-def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], labels: Labels | None, *, made: bool) -> LinkResult:
-    linkage = manifest["linkage"]
-    judged = judge_links(_people_of(snapshot), labels) if labels else ()
-    return LinkResult(
-        snapshot=snapshot.name,
-        made=made,
-        references=linkage["references"],
-        left_out=linkage["left_out"],
-        people=manifest["tables"]["people"]["rows"],
-        households=manifest["tables"]["households"]["rows"],
-        by_method=linkage["by_method"],
-        for_review=linkage["for_review"],
-        uncertain=linkage.get("uncertain", 0),
-        expected_wrong=linkage.get("expected_wrong", 0.0),
-        judged=judged,
-    )
+def _judge(snapshot: Path, labels: Labels | None) -> Sequence[Measured]:
+    return judge_links(_people_of(snapshot), labels) if labels else ()
 
 
 def _people_before(store: Path, manifest: Mapping[str, Any]) -> Mapping[str, str]:

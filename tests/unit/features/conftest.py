@@ -15,7 +15,8 @@ from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
-from features.linking.link import LinkResult, link_records
+from features.linking.link import link_records
+from features.linking.standing_links import LinkResult
 from features.pull import pull_sources
 from features.pull_plan import PullResult
 

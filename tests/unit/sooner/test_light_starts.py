@@ -56,6 +56,12 @@ def test_a_build_that_has_nothing_to_do_loads_neither_compiler_nor_database(demo
     assert names == ""
 
 
+def test_links_that_stand_load_no_more_than_the_database(own_workspace: Path) -> None:
+    output, names = loaded_by("link", "--council", "council", "--workspace", str(own_workspace))
+    assert "Already linked snapshot" in output
+    assert names == "duckdb"
+
+
 def test_making_a_list_again_loads_no_pandas(own_workspace: Path) -> None:
     """Broken by giving the database an Arrow table: it looks whether that is a frame of pandas, and loads it."""
     output, names = loaded_by("rank", "--council", "council", "--workspace", str(own_workspace))

@@ -114,6 +114,7 @@ def audit_scored_table(
     ] = None,
     charter: Annotated[Path | None, typer.Option("--charter", help=_CHARTER)] = None,
     into: Annotated[Path | None, typer.Option("--into", help=_INTO)] = None,
+    full: Annotated[bool, typer.Option("--full", help="Print every group and gap, however long that is.")] = False,
 ) -> None:
     """Measure how any scored table treats each group, with none of our files; with a charter, give a verdict too."""
     from fairness_reports.audit.tables.scored_table import audit_table
@@ -127,7 +128,7 @@ def audit_scored_table(
     )
     references = read_references(reference or ())
     question = TableQuestion(scores, tuple(group or ()), selections, score, label, cluster, weight, each, references)
-    report_table_audit(voice, scores, audit_table(question), charter, into)
+    report_table_audit(voice, scores, audit_table(question), charter, into, full=full)
 
 
 @audit_verbs.add(

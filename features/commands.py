@@ -391,6 +391,12 @@ def build(
     cannot_tell, cannot_begin = (
         sum(day.get(name, 0) for day in manifest["as_of"].values()) for name in ("cannot_tell", "cannot_begin")
     )
+    untold = ""
+    if cannot_tell or cannot_begin:
+        untold = (
+            f"A cohort rule could not be evaluated {cannot_tell:,} times; "
+            f"{cannot_begin:,} times nothing could begin anew. "
+        )
     invocation.report(
         {
             "matrix": manifest["id"],
@@ -405,8 +411,7 @@ def build(
         },
         f"Matrix {manifest['id']}: {rows:,} rows at {len(manifest['as_of'])} dates, "
         f"{len(manifest['features'])} columns. "
-        f"A cohort rule could not be evaluated {cannot_tell:,} times; {cannot_begin:,} times nothing could begin anew. "
-        f"{unseen}Next: `sooner train`.",
+        f"{untold}{unseen}Next: `sooner train`.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,36 +47,57 @@ _TOO_FEW = f"too few (under {FEWEST})"
 _HEAD = ("", "", "figure", "everyone else", "ratio", "95 % interval", "rows")
 
 
-def summarise_table(document: Mapping[str, Any]) -> str:
-    """Return each list's figures, a line a group and everybody first, then its main gaps with their intervals."""
-    lines: list[str] = []
-    for part in list_tables(document):
-        lines += [part["title"], "", *_align(_list_figures(part["rows"])), ""]
-        lines += [*_align([_HEAD, *_list_gaps(part["rows"])]), ""]
-    for part in list_comparisons(document):
-        head = ("", "", part["first"], part["second"], *_HEAD[4:])
-        lines += [part["title"], ""]
-        lines += [*_align([head, *_list_gaps(part["rows"])]), ""]
+_SCREEN = 40
+"""Lines of a terminal: what is longer is cut to so many groups of a list, and so many gaps."""
+_GROUPS, _GAPS = 18, 12
+
+
+def summarise_table(document: Mapping[str, Any], *, full: bool = False) -> str:
+    """Return each list's figures, a line a group and everybody first, then its main gaps with their intervals.
+
+    What is longer than a screen keeps the groups with most rows and the gaps that are surest to be wide, and says so;
+    with `full` everything is there.
+    """
+    lines = _write_lines(document)
+    if len(lines) > _SCREEN and not full:
+        lines = _write_lines(document, _GROUPS, _GAPS)
+        lines += ["- This is cut to a screen: the groups with most rows, the gaps surest to be wide. --full shows all."]
     return "\n".join([*lines, *(f"- {note}" for note in document.get("notes", ()))]).rstrip()
 
 
-def _list_figures(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return a line for each group, of its own figures without intervals, under a head."""
-    there = [measure for measure in _SHORT if any(row["measure"] == measure for row in rows)]
-    lines = [("", "rows", *(_SHORT[measure] for measure in there))]
-    for group in dict.fromkeys(row["group"] for row in rows):
-        of_group = {row["measure"]: row for row in rows if row["group"] == group}
-        sizes = [row["n"] for row in of_group.values() if row["measure"] == "selection_rate"]
-        figures = [of_group[measure]["alone"] if measure in of_group else "" for measure in there]
-        lines.append((group, *(sizes or [next(iter(of_group.values()))["n"]]), *figures))
+def _write_lines(document: Mapping[str, Any], groups: int | None = None, gaps: int | None = None) -> list[str]:
+    lines: list[str] = []
+    for part in list_tables(document):
+        lines += [part["title"], "", *_align(_list_figures(part["rows"], groups)), ""]
+        lines += [*_align([_HEAD, *_list_gaps(part["rows"], gaps)]), ""]
+    for part in list_comparisons(document):
+        head = ("", "", part["first"], part["second"], *_HEAD[4:])
+        lines += [part["title"], ""]
+        lines += [*_align([head, *_list_gaps(part["rows"], gaps)]), ""]
     return lines
 
 
-def _list_gaps(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def _list_figures(rows: Sequence[Mapping[str, Any]], most: int | None) -> list[tuple[str, ...]]:
+    """Return a line for each group, of its own figures without intervals, under a head; of the largest, `most`."""
+    there = [measure for measure in _SHORT if any(row["measure"] == measure for row in rows)]
+    lines = [("", "rows", *(_SHORT[measure] for measure in there))]
+    sizes = {row["group"]: row["size"] for row in reversed(rows)}
+    largest = set(sorted(sizes, key=lambda group: -sizes[group])[:most])
+    for group in dict.fromkeys(row["group"] for row in rows if row["group"] in largest):
+        of_group = {row["measure"]: row for row in rows if row["group"] == group}
+        numbers = [row["n"] for row in of_group.values() if row["measure"] == "selection_rate"]
+        figures = [of_group[measure]["alone"] if measure in of_group else "" for measure in there]
+        lines.append((group, *(numbers or [next(iter(of_group.values()))["n"]]), *figures))
+    return lines
+
+
+def _list_gaps(rows: Sequence[Mapping[str, Any]], most: int | None) -> list[tuple[str, ...]]:
+    """Return a line for each main gap; of those whose interval lies farthest from 1, `most`."""
+    gaps = [row for row in rows if row["measure"] in _MAIN and row["rest"]]
+    surest = sorted(range(len(gaps)), key=lambda place: -gaps[place]["apart"])[:most]
     return [
         (_SHORT[row["measure"]], *(row[name] for name in ("group", "alone", "rest", "ratio", "ends", "n")))
-        for row in rows
-        if row["measure"] in _MAIN and row["rest"]
+        for row in (gaps[place] for place in sorted(surest))
     ]
 
 
@@ -125,7 +147,17 @@ def _say_row(finding: Mapping[str, Any]) -> dict[str, Any]:
         if not row.get("rest") or hidden or row["measure"] == "auc"
         else _say_ends(row.get("ratio_interval")),
         "n": f"under {FEWEST}" if hidden and row["n"] < FEWEST else f"{row['n']:,}",
+        "size": -1 if hidden else row["n"],
+        "apart": -1.0 if hidden else _measure_apart(row.get("ratio_interval")),
     }
+
+
+def _measure_apart(interval: Sequence[float | None] | None) -> float:
+    """Return how far a ratio's interval lies from 1, as a logarithm; 0 where it holds 1, -1 where none can be told."""
+    if interval is None:
+        return -1.0
+    low, high = interval
+    return max(math.log(low) if low else 0.0, -math.log(high) if high else 0.0, 0.0)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:

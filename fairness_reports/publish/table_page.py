@@ -35,15 +35,17 @@ __all__ = ["decide_table", "report_table_audit"]
 
 
 def report_table_audit(
-    voice: Voice, file: Path, document: dict[str, Any], charter: Path | None, into: Path | None
+    voice: Voice, file: Path, document: dict[str, Any], charter: Path | None, into: Path | None, *, full: bool = False
 ) -> None:
     """Print a table's figures, or with a charter or a folder leave findings, page and verdict, and exit as it says.
+
+    Of figures a screen holds the main ones; all with `full`.
 
     Raises BlockedError (13) for a decision that blocks, ReferredError (15) for one that refers, UsageError for a
     charter asked of several lists at once.
     """
     if charter is None and into is None:
-        voice.report(document, summarise_table(document))
+        voice.report(document, summarise_table(document, full=full))
         return
     selections = {row["at"] for row in document["findings"] if row["measure"] == "selection_rate"}
     if charter is not None and len(selections) > 1:
@@ -56,7 +58,7 @@ def report_table_audit(
     # What is not passed is said once, by the error that says it.
     sentence = ""
     if decision is None or decision["decision"] == "pass":
-        sentence = f"{summarise_table(document) if decision is None else decision['sentence']}\n"
+        sentence = f"{summarise_table(document, full=full) if decision is None else decision['sentence']}\n"
     voice.report(decision or document, f"{sentence}The report is {folder / 'report.html'}.")
     _refuse_decision(decision, folder)
 

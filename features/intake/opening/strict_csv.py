@@ -93,15 +93,18 @@ class CsvTable:
         """Return an SQL condition, true of a row that holds the header's names, as two files put together have it.
 
         The names may stand in another order. The first character is looked at first: of hardly any row is more looked
-        at. One that is no plain character may be a blank, or have another case.
+        at. One that is no plain character may be a blank, or have another case. No `in`, and no list: DuckDB makes a
+        join of a long one, asks it of every row, and gives the rows of a wide file in any order.
         """
-        names = ", ".join(quote_text(name.strip().lower()) for name in self.columns)
-        first, *rest = (f"lower(trim({quote_name(name)})) in ({names})" for name in self.columns)
-        letters = {
-            ord(letter) for name in self.columns for letter in f"{name.strip().lower()[:1]}{name.strip().upper()[:1]}"
-        }
+        bar = "chr(31)"
+        names = f"concat({bar}, {', '.join(f'{quote_text(name.strip().lower())}, {bar}' for name in self.columns)})"
+        first, *rest = (
+            f"contains({names}, {bar} || lower(trim({quote_name(name)})) || {bar})" for name in self.columns
+        )
+        begins = {name.strip()[:1] for name in self.columns}
+        letters = "".join(sorted({letter.lower() for letter in begins} | {letter.upper() for letter in begins}))
         code = f"ascii({quote_name(self.columns[0])})"
-        like = f"{code} in ({', '.join(map(str, sorted(letters | {0})))}) or {code} not between 33 and 126"
+        like = f"contains({quote_text(letters)}, {quote_name(self.columns[0])}[1]) or {code} not between 33 and 126"
         return f"coalesce(case when {like} then {first} and {' and '.join(rest) or 'true'} end, false)"
 
     def refusal(self, error: duckdb.Error) -> DataError:

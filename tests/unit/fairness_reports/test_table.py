@@ -186,3 +186,38 @@ def test_the_verb_prints_json_or_lines(scored: Path) -> None:
     plain = CliRunner().invoke(verbs, [*words, "--capacity", "300"])
     assert "part: south" in plain.stdout
     assert CliRunner().invoke(verbs, [*words, "--capacity", "300", "--quiet"]).stdout == ""
+
+
+def test_a_lot_is_drawn_the_same_way_each_time_however_wide_the_table(tmp_path: Path) -> None:
+    """Broken by asking `in` of every cell: DuckDB then gives rows of a wide table in another order each time."""
+    rng, rows, extra = np.random.default_rng(3), 120_000, 24
+    score, group, label = rng.integers(0, 4, rows), rng.integers(0, 2, rows), rng.integers(0, 2, rows)
+    tail = "," + ",".join(f"other words {place}" for place in range(extra))
+    path = tmp_path / "wide.csv"
+    lines = [f"score,part,happened,{','.join(f'extra{place}' for place in range(extra))}"]
+    lines += [f"{score[row]},{'ab'[group[row]]},{label[row]}{tail}" for row in range(rows)]
+    path.write_text("\n".join(lines) + "\n")
+    question = ask(path, ("part",), score="score", label="happened", capacity=20_000)
+    drawn = [by_group(audit_table(question), "recall")["a"]["estimate"] for _ in range(4)]
+    assert len(set(drawn)) == 1
+
+
+def test_a_screen_holds_the_surest_gaps_and_says_that_it_is_cut(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(5), 6000
+    parts = rng.integers(0, 26, rows)
+    score = rng.normal(size=rows) - 1.5 * (parts == 3)
+    path = tmp_path / "many.csv"
+    lines = ["score,part,happened"]
+    lines += [f"{score[row]:.6f},part {'abcdefghijklmnopqrstuvwxyz'[parts[row]]},{row % 2}" for row in range(rows)]
+    path.write_text("\n".join(lines) + "\n")
+    words = ["audit", "table", str(path), "--score", "score", "--label", "happened", "--group", "part"]
+    words += ["--capacity", "1500"]
+    short = CliRunner().invoke(verbs, words).stdout.splitlines()
+    whole = CliRunner().invoke(verbs, [*words, "--full"]).stdout.splitlines()
+    assert len(short) <= 40 < len(whole)
+    assert max(map(len, short)) <= 100
+    gaps = [line for line in short if line.startswith(("chosen", "TPR", "FPR"))]
+    assert [line.split()[0] for line in gaps if "part d" in line] == ["chosen", "TPR", "FPR"]
+    assert set(gaps) < set(whole)
+    assert any("--full shows all" in line for line in short)
+    assert not any("--full" in line for line in whole)

@@ -33,6 +33,8 @@ _MOST_OF_A_KEY = 60
 _NO_KEYS = ("UN1", "9999999999")
 _PLACEHOLDERS = ("1900-01-01", "2000-01-01", "1980-07-01", "1970-01-01")
 _PER = 10_000
+TOLD = "linkage: recall in hostile populations of who was told the truth of others, at {wrong:g} wrong in 10,000"
+"""The names of the rows."""
 
 Record = dict[str, Any]
 
@@ -250,11 +252,16 @@ def run() -> list[Row]:
     for most in (1.0, 10.0, 35.0):
         best = max((trade for trade in trades if trade.wrong <= most), key=lambda trade: trade.recall)
         peers = {group: round(recall, 3) for group, recall in best.groups.items()}
-        title = (
-            f"linkage: recall in hostile populations of who was told the truth of others, at {most:g} wrong in 10,000"
-        )
         rows.append(
-            Row(title, round(best.recall, 3), "", None, None, peers, f"{size}; {best.wrong:.1f} wrong in 10,000")
+            Row(
+                TOLD.format(wrong=most),
+                round(best.recall, 3),
+                "",
+                None,
+                None,
+                peers,
+                f"{size}; {best.wrong:.1f} wrong in 10,000",
+            )
         )
     return rows
 

@@ -32,11 +32,13 @@ from serving.ranking.bundle import make_bundle
 from serving.store.connection import begin_writing, find_database_url, open_engine
 from serving.store.tables import audit
 
-__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "fill_borough", "make", "rows", "use"]
+__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "fill_borough", "find_longest_list", "make", "rows", "use"]
 
 KEY = "5a" * 32
 HOUSEHOLDS, PEOPLE_EACH, ENTRIES = 110_000, 2.5, 100_000
 FEATURE_ROWS = 200
+_HOMES = 10_000
+"""Of the borough whose lists and reasons are shown: its own council has teams and places for so many."""
 SIZES: Mapping[str, tuple[int, int]] = {"shipped": (150, 8), "large": (300, 31)}
 """Trees and leaves of each: what [lightgbm] of the shipped training.toml says, and nearly the most its [search] may
 take (400 trees of 31 leaves)."""
@@ -74,7 +76,17 @@ def rows(features: int, number: int = FEATURE_ROWS) -> np.ndarray:
 
 
 def _open() -> Invocation:
-    return Invocation.open(_ROOT / "council", "early_help", _FOLDER, quiet=True)
+    return Invocation.open(None, "", _FOLDER, quiet=True)
+
+
+def find_longest_list(invocation: Invocation) -> tuple[str, int]:
+    """Return the team whose list is the longest, and how many are on it."""
+    desk = Desk.open(invocation, demo=True)
+    lists = desk.store.lists(desk.programme)
+    lengths = [(len(desk.store.referrals(desk.programme, issued.id)), issued.team) for issued in lists]
+    desk.close()
+    length, team = max(lengths)
+    return team, length
 
 
 def _demo(folder: Path) -> None:
@@ -83,7 +95,7 @@ def _demo(folder: Path) -> None:
     if there:
         shutil.copytree(there, folder, ignore=shutil.ignore_patterns("extracts", "mlartifacts"))
         return
-    words = ["demo", "--no-serve", "--households", "2500", "--seed", "1", "--workspace", str(folder)]
+    words = ["demo", "--no-serve", "--households", str(_HOMES), "--seed", "1", "--workspace", str(folder)]
     subprocess.run([sys.executable, "-m", "sooner", *words], check=True, cwd=_ROOT)
 
 

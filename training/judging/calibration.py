@@ -144,12 +144,15 @@ def measure_slope(
 def _fit_clustered(
     design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32], weight: Float
 ) -> tuple[Float, Float] | None:
-    """Return (coefficients, cluster-robust standard errors) of a logistic regression; None where it has none."""
+    """Return (coefficients, cluster-robust standard errors) of a logistic regression; None where it has none.
+
+    Where scores part the outcomes without an error, or hardly differ, fifty steps find no end: no slope is told.
+    """
     if not len(outcome) or not 0 < outcome @ weight < weight.sum():
         return None
     beta = np.zeros(design.shape[1])
     for _ in range(50):
-        expected = 1 / (1 + np.exp(-(design @ beta + offset)))
+        expected = (1 + np.tanh((design @ beta + offset) / 2)) / 2  # the logistic function, that no large odds overflow
         information = design.T @ (design * (weight * expected * (1 - expected))[:, None])
         if np.linalg.cond(information) > 1e12:
             return None
@@ -157,7 +160,9 @@ def _fit_clustered(
         beta += np.clip(step, -5, 5)
         if np.abs(step).max() < 1e-10:
             break
-    expected = 1 / (1 + np.exp(-(design @ beta + offset)))
+    else:
+        return None
+    expected = (1 + np.tanh((design @ beta + offset) / 2)) / 2
     information = design.T @ (design * (weight * expected * (1 - expected))[:, None])
     residual = design * (weight * (outcome - expected))[:, None]
     size = int(cluster.max()) + 1

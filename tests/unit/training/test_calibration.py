@@ -112,6 +112,21 @@ def test_overconfident_likelihoods_have_a_slope_below_one() -> None:
     assert estimate == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("likelihoods", "rows", "needs"),
+    [((0.0433235, 0.0434603), (9, 12), (0, 1)), ((4.949e-9, 5.3993e-9), (6, 2), (1, 2)), ((0.1, 0.9), (8, 8), (0, 8))],
+)
+def test_likelihoods_that_hardly_differ_or_part_the_outcomes_have_no_slope(
+    likelihoods: tuple[float, float], rows: tuple[int, int], needs: tuple[int, int]
+) -> None:
+    """Broken by taking wherever fifty steps ended: where that overflows, or a slope of no width."""
+    score = np.repeat(likelihoods, rows)
+    needed = np.concatenate([np.arange(number) < need for number, need in zip(rows, needs, strict=True)])
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        figures = measure_slope(score, needed, np.arange(len(score), dtype=np.int32), np.ones(len(score)), 0.95)
+    assert figures == {}
+
+
 def test_rows_of_one_household_do_not_count_as_so_many_households() -> None:
     margins, alone = drawn(2000)
     _, low, high = fit_slope_and_intercept(Draws.of(alone, 100, 1), TRUE.likelihood(margins), 0.95)["calibration_slope"]

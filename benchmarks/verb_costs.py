@@ -13,6 +13,8 @@ Row = Mapping[str, Any]
 
 _BARE = "bare work, processor s"
 _BOUND, _PARTS = "bound: ", "of which, processor s"
+_LETTER = 6.5
+"""How wide a letter of a label is at most, on average: no label runs into the next."""
 _WIDTH, _LEFT, _BAR = 860, 120, 46
 _FILLS = ("#1d70b8", "#5694ca")
 _INTRO = """# What each verb costs
@@ -145,8 +147,8 @@ def _draw_bar(verbs: Sequence[tuple[str, Row]], top: int) -> list[str]:
             f'<rect x="{across:.1f}" y="{top + _BAR * (1 - share):.1f}" width="{width:.1f}" '
             f'height="{_BAR * share:.1f}" fill="#0b0c0c" fill-opacity="0.6"/>',
         ]
-        if width > 34:
-            label = f"{html.escape(verb)} {row['figure']:.0f}"
+        label = f"{html.escape(verb)} {row['figure']:.0f}"
+        if width > _LETTER * len(label):
             parts.append(f'<text x="{across + 3:.1f}" y="{top + _BAR + 16}" fill="#0b0c0c">{label}</text>')
         across += width
     return parts

@@ -207,13 +207,13 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
     for measured in result.judged:
         invocation.say(measured.sentence())
     if fit:
+        from features.linking.fitted_numbers import UNTOLD
+
         invocation.say(f"What was learned is in {invocation.workspace.root.name}/linkage.toml: yours if you copy it.")
         if result.compared:
             invocation.say(result.compared.sentence())
         elif not labels:
-            invocation.say(
-                "Nothing says whether it is better than what is in force: `sooner link --fit --judge LABELS` does."
-            )
+            invocation.say(UNTOLD)
         else:
             invocation.say("What it is worth beside the numbers in force stands in its first lines.")
 

@@ -37,7 +37,7 @@ def count_large_table(reader: TableReader, facts: Facts) -> tuple[dict[str, Tall
     tallies = _count(reader, f"score >= {cut!r}")
     if tallies[""].totals[0, 1::2].sum() <= places:
         return tallies, 0, 0
-    reader.connection.execute(f"CREATE TABLE rows AS SELECT *, row_number() OVER () - 1 AS number FROM {reader.source}")
+    reader.connection.execute(f"CREATE TABLE rows AS SELECT * FROM {reader.numbered}")
     kept = replace(reader, source="rows")
     above, equals = reader.connection.execute(
         f"SELECT count(*) FILTER (score > {cut!r}), count(*) FILTER (score = {cut!r}) FROM rows"

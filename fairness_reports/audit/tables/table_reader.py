@@ -60,7 +60,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class TableReader:
-    """The table as SQL that can be read from, with the columns renamed."""
+    """The table as SQL that can be read from, with the columns renamed.
+
+    `numbered` is the same with `number`, a row's place in the file from 0: DuckDB makes joins of some conditions, and
+    gives the rows of `source` in any order then.
+    """
 
     connection: duckdb.DuckDBPyConnection
     question: TableQuestion
@@ -69,6 +73,7 @@ class TableReader:
     label: Flag | None
     chosen: Mapping[str, Flag]
     source: str
+    numbered: str = ""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -230,7 +235,11 @@ def _read_header(
         expressions[f"group{place}"] = _write_column(column)
     chosen_columns = ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
     source = f"(SELECT {chosen_columns} FROM {table.sql})"
-    return TableReader(connection, question, table, characteristics, label, chosen, source)
+    # Numbered next to the file, below whatever is asked of its cells.
+    number = quote_name("place in the file")
+    rows = f"(SELECT *, row_number() OVER () - 1 AS {number} FROM {table.sql})"
+    numbered = f"(SELECT {chosen_columns}, {number} AS number FROM {rows})"
+    return TableReader(connection, question, table, characteristics, label, chosen, source, numbered)
 
 
 def _write_number(column: str) -> str:

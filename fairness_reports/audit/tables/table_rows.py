@@ -84,7 +84,7 @@ def fetch_rows(reader: TableReader) -> TableRows:
         _create_kinds(reader, name, values)
         wanted[name] = f"enum_code(coalesce({name}::VARCHAR, '')::kinds_{name})"
     columns = ", ".join(f"{expression} AS {name}" for name, expression in wanted.items())
-    arrays = reader.connection.execute(f"SELECT {columns} FROM {reader.source}").fetchnumpy()
+    arrays = reader.connection.execute(f"SELECT {columns} FROM {reader.numbered} ORDER BY number").fetchnumpy()
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     rows = len(next(iter(arrays.values())))
     label = np.full(rows, UNKNOWN, dtype=np.int8)

@@ -24,27 +24,31 @@ _PURPOSE = "made up"
 
 
 def mark_files(extracts: Path) -> None:
-    """Write down the digests of the made-up files in `extracts`, beside that folder."""
+    """Write down the digests of the made-up files in `extracts`, beside that folder.
+
+    Snapshots that were signed stay so: the same borough made again is pulled into no new one.
+    """
     digests = sorted({file_digest(path) for path in extracts.rglob("*") if path.is_file()})
-    write_json(extracts.parent / "made_up.json", {"files": digests, "snapshots": {}})
+    path = extracts.parent / "made_up.json"
+    write_json(path, {"files": digests, "snapshots": _read(path).get("snapshots", {})})
 
 
 def is_made_up(workspace: Workspace, digests: Iterable[str]) -> bool:
     """Whether each of some files, by its digest, was made by synth here."""
-    files = frozenset(_read(workspace).get("files", ()))
+    files = frozenset(_read(workspace.made_up).get("files", ()))
     return all(digest in files for digest in digests)
 
 
 def confirm_snapshot(workspace: Workspace, key: Key, snapshot: str) -> None:
     """Sign that a snapshot holds made-up files alone."""
-    document = _read(workspace)
+    document = _read(workspace.made_up)
     signatures = {**document.get("snapshots", {}), snapshot: _sign(key, snapshot)}
     write_json(workspace.made_up, {"files": document.get("files", []), "snapshots": signatures})
 
 
 def is_confirmed(workspace: Workspace, key: Key, snapshots: Iterable[str]) -> bool:
     """Whether every one of some snapshots was signed as made up, and there is one at least."""
-    signatures, names = _read(workspace).get("snapshots", {}), list(snapshots)
+    signatures, names = _read(workspace.made_up).get("snapshots", {}), list(snapshots)
     return bool(names) and all(hmac.compare_digest(str(signatures.get(name, "")), _sign(key, name)) for name in names)
 
 
@@ -52,6 +56,6 @@ def _sign(key: Key, snapshot: str) -> str:
     return hmac.digest(key.derive(_PURPOSE), snapshot.encode(), "sha256").hex()
 
 
-def _read(workspace: Workspace) -> dict[str, Any]:
-    document = read_json(workspace.made_up) if workspace.made_up.exists() else {}
+def _read(path: Path) -> dict[str, Any]:
+    document = read_json(path) if path.exists() else {}
     return document if isinstance(document, dict) else {}

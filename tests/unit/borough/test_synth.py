@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from borough.synth import count_steps, make_borough
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, folder_digest, read_json
+from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import UsageError
+from charter.vault.key import Key
+from charter.vault.made_up import confirm_snapshot, is_confirmed
 
 
 def test_the_same_seed_makes_the_same_bytes_whatever_the_threads(fernhill: Council, extracts: Path, tmp_path: Path):
@@ -96,6 +99,16 @@ def test_a_second_borough_replaces_the_first_entirely(fernhill: Council, tmp_pat
     make_borough(folder, fernhill, 200, 2)
     assert not (folder / "left over.txt").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["extracts", "made_up.json"]
+
+
+def test_a_borough_made_again_leaves_the_demonstration_open(fernhill: Council, tmp_path: Path) -> None:
+    """Broken by forgetting which snapshots were signed: a second `make demo` pulls none, and nobody could sign in."""
+    workspace, key = Workspace(tmp_path, "early_help"), Key(b"k" * 32)
+    make_borough(tmp_path / "extracts", fernhill, 200, 1)
+    confirm_snapshot(workspace, key, "one")
+    make_borough(tmp_path / "extracts", fernhill, 200, 1)
+    assert is_confirmed(workspace, key, ["one"])
+    assert not is_confirmed(workspace, key, ["one", "another"])
 
 
 @pytest.mark.parametrize(

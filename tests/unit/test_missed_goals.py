@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.bench_judged import bound_wins
 from benchmarks.results import RESULTS, is_bounded
 from benchmarks.verb_costs import write_verbs_page
 from benchmarks.verb_sections import BOUND, REST, START, bound_again, bound_verb
@@ -40,6 +41,21 @@ def test_a_verb_s_bound_leaves_out_what_the_bare_work_does_and_what_is_not_told_
     sections = {START: 1.0, "pairs compared": 4.0, "homes and tables": 2.0, REST: 9.0}
     assert bound_verb("link", sections, 2.0)[BOUND] == 1.5
     assert bound_again("build", sections, 10.0)["bound: starting and importing, % of the first run"] == 10.0
+
+
+def test_what_the_best_attainable_would_win_bounds_the_baselines_beaten() -> None:
+    against = {
+        "random": (0.6, 0.5),
+        "last_contact": (0.5, 0.4),
+        "one_feature": (-0.004, -0.05),
+        "points": (0.04, -0.01),
+    }
+    borough = {"attainable": 640, "found": 620, "listed": 1000}
+    borough |= {"against": {name: {"estimate": won, "low": low} for name, (won, low) in against.items()}}
+    bound = bound_wins([borough])
+    assert bound["bound: beaten by the best attainable, by intervals as wide"] == "3 of 4"
+    assert bound["best attainable less one_feature, and how much is told apart"] == "+1.6 of 4.6"
+    assert bound["best attainable less points, and how much is told apart"] == "+6.0 of 5.0"
 
 
 def test_the_page_says_what_a_verb_s_seconds_go_to_and_what_bounds_a_second_run() -> None:

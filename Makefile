@@ -29,6 +29,7 @@ help: ## list what there is
 
 # uv is four times faster; pip, with the same pins, is the fallback. Byte-code is compiled once, here, the project's own
 # too, because every import without it is two to four times slower, and an environment may forbid Python to keep it.
+# So are the engine's loops, for a quarter of a minute: else the first `sooner build` stands still for that long.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sooner needs Python 3.11 or newer."; exit 2; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
@@ -36,6 +37,7 @@ define install
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e "$(1)" \
 	  || { echo "uv could not install; trying pip ..."; $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e "$(1)"; }
 	@$(BIN)/python -m compileall -q -j 0 $(COMPILED)
+	@$(BIN)/python -m features.engines.compiled
 	@touch $@
 endef
 

@@ -1,8 +1,8 @@
 """The engine's own figures on the whole work: against a scan of the same columns, as the work grows, in memory.
 
 Each figure is the median of three; contenders take turns, so that a busy minute hits both. Every run is a process of
-its own, once more than counted, so that nothing is compiled or read from a cold disk while the clock runs; compiling
-has a row of its own. CPU seconds are those of all threads.
+its own, once more than counted, so that nothing is compiled or read from a cold disk while the clock runs; what
+compiling costs is bench_compiling's. CPU seconds are those of all threads.
 
     python -m benchmarks.bench_engine DEFINITION HOUSEHOLDS EVENTS DATES RUNS      one process, as JSON
 """
@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import Any
 
 from benchmarks.borough_at_scale import EVENTS, HOUSEHOLDS, WORKSPACE, make, question
@@ -103,16 +103,6 @@ def warm(definition: str, households: int, events: int, dates: int) -> Callable[
     return lambda: alone(definition, households, events, dates, 2)[-1]
 
 
-def compiling() -> float:
-    """Return how many seconds the first run of an installation takes longer than its second: the median of three."""
-    found = []
-    for _ in range(REPEATS):
-        with TemporaryDirectory() as cache:
-            first, second = alone("definition", 300, 30_000, 24, 2, Path(cache))
-        found.append(first["wall"] - second["wall"])
-    return median(found)
-
-
 def run() -> list[Row]:
     """Measure the whole work, and what a fifth of its events and a quarter of its dates cost."""
     whole, read, written, few, short = turns(
@@ -133,7 +123,6 @@ def run() -> list[Row]:
         row("engine/events x5 cost", whole["wall"] / few["wall"], "x", 3, {"by_cpu": whole["cpu"] / few["cpu"]}),
         row("engine/dates x4 cost", whole["wall"] / short["wall"], "x", 3, {"by_cpu": whole["cpu"] / short["cpu"]}),
         row("engine/peak memory", whole["peak"], "GiB", 4, {}),
-        Row("engine/compiling the kernel, once an installation", round(compiling(), 1), "s"),
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,17 @@ class Cost:
     printed: str = ""
 
 
-def run_process(words: Sequence[str], checkout: Path = ROOT, ending: Sequence[int] = (0,)) -> Cost:
-    """Run Python with `words` in a checkout and return what it cost; raise where it ends with another exit code."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+def run_process(
+    words: Sequence[str],
+    checkout: Path = ROOT,
+    ending: Sequence[int] = (0,),
+    variables: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run Python with `words` in a checkout and return what it cost; raise where it ends with another exit code.
+
+    `variables` of its environment stand over those of this process.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(checkout), **(variables or {})}
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as answer:
         child = subprocess.Popen([sys.executable, *words], cwd=checkout, env=environment, stdout=answer)

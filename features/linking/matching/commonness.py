@@ -18,7 +18,10 @@ import duckdb
 
 from features.intake.database import Relation, compute_rows, drop_rows
 
-__all__ = ["add_date_shares", "add_shares"]
+__all__ = ["YEAR_ALONE", "add_date_shares", "add_shares"]
+
+YEAR_ALONE = 0.05
+"""A day and month of more of a service's records than this is written where the year alone is known."""
 
 _STANDING = 60.0
 """Records' worth of trust in what is usual, and in the shares of all services against those of one."""

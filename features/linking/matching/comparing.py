@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from features.intake.database import Relation, bind_names, compute_rows, drop_rows, fetch_rows, give_rows, quote_text
 from features.linking.matching.candidate_pairs import add_candidate_keys
+from features.linking.matching.commonness import YEAR_ALONE
 from features.linking.matching.comparisons import (
     BEST_REACHED,
     COLUMNS,
@@ -247,11 +248,9 @@ _WHOLE = "{0}(l.tf_forename * l.tf_surname, r.tf_forename * r.tf_surname)"
 """How common a whole name is. Two who are named Frank Werner and Werner Frank share two names that both are common; of
 John Smith and Smith John the second is rare, and a slip of somebody of the first."""
 
-_OFTEN = 0.05
-"""A day and month of more of a service's records than this is written where the year alone is known."""
 _ONE_DAY = (
     "if(strftime(l.birth_date, '%m%d') = strftime(r.birth_date, '%m%d') "
-    f"and greatest(l.tf_birthday, r.tf_birthday) > {_OFTEN}, greatest(l.tf_birthday, r.tf_birthday), 0)"
+    f"and greatest(l.tf_birthday, r.tf_birthday) > {YEAR_ALONE}, greatest(l.tf_birthday, r.tf_birthday), 0)"
 )
 _YEARS = {"day and month swapped, or one digit off": 0.15, "two of day, month and year the same": 0.85}
 """How often two years of birth picked at random are a digit apart, and more. Where a service writes 1 January for all

@@ -7,6 +7,8 @@ this pair that does not say it, a person who can look the date up decides, unles
     told       the forename is the same (or short, or in the surname's place), and so is the date of birth
     a slip     one of the two is alike or different, and both live in one home
     another    one of the names is another, and no home or key is known to be one: strangers and twins share the rest
+    a year     the date is the same, and one that a service writes where it knows the year alone; no home or key is
+               known to be one: of a common name several were born in that year
     not told   one of the two is missing; or one record gives more forenames, which a twin may have, in whatever column;
                or keys differ
     two slips  each name stands in the other's place, and is not the same there: so a twin's may
@@ -28,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.intake.database import Relation, bind_names, fetch_rows
+from features.linking.matching.commonness import YEAR_ALONE
 from features.linking.matching.comparisons import IN_THE_SURNAME
 from features.linking.matching.pair_weights import Compared, Model
 from features.linking.parameters import Level
@@ -40,10 +43,8 @@ _TOLD = {"forename": ("same", IN_THE_SURNAME, "same by a short form"), "birth_da
 _AT_HOME = ("shared", "the same address", "an address alike")
 _NEAR = (*_AT_HOME, "the same postcode", "moved from one to the other")
 _LESS = 3.0
-"""Bits less that a slip needs than what is not told."""
-_ELSEWHERE = 5.0
-"""Bits less that a pair without a date needs where both say a home and it is another: no relative's name is met there,
-and how often strangers share one the weight knows."""
+"""Bits less that a slip needs than what is not told, and a pair without a date where both say a home and it is another:
+a relative who bears the name and moved is rarer there, and not unknown."""
 _TWICE = 2.0
 """What two slips in one need is so many times what is not told needs: a whole name, swapped, is rare among strangers
 however it is spelt, and its weight does not know that a twin's is alike."""
@@ -55,24 +56,29 @@ _RARE = 1 / 250
 
 @dataclass(frozen=True)
 class Said:
-    """The share of records that say each of TELLING; of each, its names as numbers and how many words each has."""
+    """The share of records that say each of TELLING; of each, its names as numbers and how many words each has.
+
+    `year_alone`: whether the day and month of its date is one that its service writes where it knows the year alone.
+    """
 
     shares: Mapping[str, float]
     forenames: NDArray[np.int64]
     surnames: NDArray[np.int64]
     forename: NDArray[np.uint64]
     surname: NDArray[np.uint64]
+    year_alone: NDArray[np.bool_]
 
     @classmethod
     def read(cls, database: duckdb.DuckDBPyConnection, rows: Relation) -> Said:
         """Read it of records (id from 0 and traits)."""
         shares = ", ".join(f"count({name}) / greatest(count(*), 1)" for name in TELLING)
         (said,) = fetch_rows(database, f"select {shares} from r", r=rows)
-        query = """
+        query = f"""
             select if(forename is null, 0, len(forename_words))::bigint as forenames,
                    if(surname is null, 0, greatest(1, len(list_filter(surnames, lambda w: w <> surname))))::bigint
                        as surnames,
-                   hash(coalesce(forename_whole, '')) as forename, hash(coalesce(surname, '')) as surname
+                   hash(coalesce(forename_whole, '')) as forename, hash(coalesce(surname, '')) as surname,
+                   coalesce(tf_birthday > {YEAR_ALONE}, false) as year_alone
             from r order by id
         """
         names = database.sql(bind_names(query, {"r": rows})).fetchnumpy()
@@ -81,6 +87,10 @@ class Said:
     def give_more(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return of each pair whether one of the two gives more forenames than the other, where both give some."""
         return _differ(self.forenames[one], self.forenames[other])
+
+    def know_a_year(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of each pair whether a date that both share says the year alone in one of them."""
+        return self.year_alone[one] | self.year_alone[other]
 
     def give_more_swapped(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the same of pairs whose names stand in each other's place."""
@@ -125,13 +135,14 @@ def require_bits(
             needs[slips] = np.maximum(needs[slips], untold - _LESS)
             if said.shares[name] >= _USUAL:
                 missing = pairs.levels[name] < 0
-                least = np.where(elsewhere & (name == "birth_date"), untold - _ELSEWHERE, untold)
+                least = np.where(elsewhere & (name == "birth_date"), untold - _LESS, untold)
                 needs[missing] = np.maximum(needs[missing], least[missing])
     nowhere = ~near & ~_reach(pairs, comparisons, "shared_key", ("same",))
     strange = nowhere & (
         _reach(pairs, comparisons, "surname", ("different",)) | _reach(pairs, comparisons, "forename", ("different",))
     )
-    needs[strange] = np.maximum(needs[strange], untold - _LESS)
+    year = nowhere & _reach(pairs, comparisons, "birth_date", ("same",)) & said.know_a_year(pairs.one, pairs.other)
+    needs[strange | year] = np.maximum(needs[strange | year], untold - _LESS)
     swapped = _reach(pairs, comparisons, "forename", (IN_THE_SURNAME,))
     crosswise = said.give_more_swapped(pairs.one, pairs.other)
     needs[np.where(swapped, crosswise, said.give_more(pairs.one, pairs.other))] = untold

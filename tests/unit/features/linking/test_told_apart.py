@@ -17,13 +17,22 @@ from features.linking.parameters import Parameters
 
 UNTOLD = 9.0
 SLIP = UNTOLD - 3
-ELSEWHERE = UNTOLD - 5
 SHIPPED = Parameters.load()
 FAMILIES = {"met": 2.5, "partners": 1.0, "namesake_share": 0.007}
 
 
 def _require(
-    forename=0, surname=0, born=0, home=0, key=-1, names=(1, 1), surnames=(1, 1), crosswise="same", share=0.9, **model
+    forename=0,
+    surname=0,
+    born=0,
+    home=0,
+    key=-1,
+    names=(1, 1),
+    surnames=(1, 1),
+    crosswise="same",
+    share=0.9,
+    year=False,
+    **model,
 ) -> float:
     """Return the bits that a pair needs, of its levels (-1: not known to both) and how many words each name has.
 
@@ -36,7 +45,7 @@ def _require(
     )  # fmt: skip
     other = 7 if crosswise == "same" else 8
     words = (np.array(each) for each in (names, surnames, (5, 7), (other, 5)))
-    said = Said({"forename": 1.0, "birth_date": share}, *words)
+    said = Said({"forename": 1.0, "birth_date": share}, *words, np.array([year, False]))
     learned = replace(Model.of(SHIPPED), **(FAMILIES | model))
     return float(require_bits(pair, learned, SHIPPED.levels, said, UNTOLD)[0])
 
@@ -53,7 +62,7 @@ def _at(trait: str, level: str) -> int:
         ({"forename": _at("forename", "in the surname's place")}, 0),
         ({"born": -1}, UNTOLD),  # a father and a son, and one of them without a date
         ({"born": -1, "home": -1}, UNTOLD),
-        ({"born": -1, "home": _at("home", "none shared")}, ELSEWHERE),
+        ({"born": -1, "home": _at("home", "none shared")}, SLIP),  # a namesake of theirs who moved
         ({"born": -1, "home": _at("home", "the same postcode")}, UNTOLD),
         ({"born": -1, "home": _at("home", "none shared"), "names": (1, 2)}, UNTOLD),
         ({"born": -1, "forename": -1, "home": _at("home", "none shared")}, UNTOLD),
@@ -70,6 +79,11 @@ def _at(trait: str, level: str) -> int:
         ({"surname": _at("surname", "different"), "home": _at("home", "moved from one to the other")}, 0),
         ({"forename": _at("forename", "different"), "home": _at("home", "none shared")}, SLIP),  # a twin who moved
         ({"forename": _at("forename", "alike"), "home": _at("home", "none shared")}, 0),
+        ({"year": True}, 0),  # of one home
+        ({"year": True, "home": _at("home", "none shared")}, SLIP),  # two of a common name, born in one year
+        ({"year": True, "home": -1}, SLIP),
+        ({"year": True, "home": -1, "key": _at("shared_key", "same")}, 0),
+        ({"year": True, "home": -1, "born": _at("birth_date", "within a year or so")}, 0),
         ({"key": _at("shared_key", "different")}, UNTOLD),
         ({"key": _at("shared_key", "same")}, 0),
         ({"forename": _at("forename", "alike")}, SLIP),
@@ -90,6 +104,7 @@ def test_names_in_the_other_column_are_counted_and_compared_there() -> None:
     names = ("forename", "forename_words", "forename_whole", "surname", "surnames")
     table = pa.table({name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})
     table = table.append_column("id", pa.array(range(3))).append_column("birth_date", pa.nulls(3, pa.date32()))
+    table = table.append_column("tf_birthday", pa.array([None, 0.3, 0.003]))
     with open_database(Key(b"k" * 32), 1) as database:
         said = Said.read(database, give_rows(database, table))
     first, others = np.array([0, 0]), np.array([1, 2])
@@ -97,6 +112,7 @@ def test_names_in_the_other_column_are_counted_and_compared_there() -> None:
     assert said.give_more_swapped(first, others).tolist() == [True, False]
     assert said.are_same_swapped(first, others).tolist() == [False, True]
     assert not said.give_more(first, others).any()
+    assert said.know_a_year(first, others).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,13 @@ class UnshownError(BlockedError):
         self.state = state
 
 
-def find_case_standing(desk: Desk, referral: Referral) -> Standing:
+def find_case_standing(desk: Desk, referral: Referral, header: IssuedList | None = None) -> Standing:
     """Return how the list stands that a referral is on: stopped where its own team is, or the one that works it now.
 
-    A case that was deferred to a day has no list's end from that day on: its decision said that it returns.
+    `header` is its list's, where that was read already. A case that was deferred to a day has no list's end from that
+    day on: its decision said that it returns.
     """
-    header = desk.store.issued_list(referral.programme, referral.list)
+    header = header or desk.store.issued_list(referral.programme, referral.list)
     standing = desk.standing(referral.team, referral.bundle, header)
     returned = standing.state == ENDED and referral.status == "deferred"
     if returned and desk.store.due_days([referral.id]).get(referral.id, "9") <= desk.today().isoformat():
@@ -73,18 +74,23 @@ def find_case_standing(desk: Desk, referral: Referral) -> Standing:
     return standing
 
 
-def keep_shown(desk: Desk, identity: Identity, way: str, referrals: Sequence[Referral]) -> list[Referral]:
+def keep_shown(
+    desk: Desk, identity: Identity, way: str, referrals: Sequence[Referral], headers: Sequence[IssuedList] = ()
+) -> list[Referral]:
     """Return those of `referrals`, in their order, of which nothing speaks against showing them by this way.
 
-    Role and team are settled by then. What they have in common (a list, families known) is asked for once.
+    Role and team are settled by then. What they have in common (a list, families known) is asked for once, and not of
+    lists whose `headers` were read already.
     """
     families = desk.store.families_known(identity)
     standings: dict[tuple[str, str, str], Standing] = {}
+    read = {(header.programme, header.id): header for header in headers}
     shown = []
     for referral in referrals:
         where = (referral.team, referral.bundle, referral.list)
         if where not in standings:
-            standings[where] = find_case_standing(desk, referral)
+            header = read.get((referral.programme, referral.list))
+            standings[where] = find_case_standing(desk, referral, header)
         asking = Asking(
             way, standings[where], knows=referral.id in families, taken_off=bool(referral.removed), practised=True
         )

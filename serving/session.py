@@ -153,7 +153,8 @@ class Sessions:
         `noted`: whether asking counts as use; an open page that only asks whether it is still open is none.
         """
         try:
-            return self._read(token, kind, noted=noted)
+            with self.rows.read_together():
+                return self._read(token, kind, noted=noted)
         except SQLAlchemyError:
             memory = self._remembered.get(self._digest(token))
             if memory is None or datetime.now(UTC) >= memory[1] or (kind or memory[0].kind) != kind:

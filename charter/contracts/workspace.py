@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from charter.contracts.files import find_current
@@ -95,12 +96,12 @@ class Workspace:
         """`release/PROGRAMME/ID/`: training's model.lgb and manifest.json; and `current`."""
         return self.root / "release" / self.programme
 
-    @property
+    @cached_property
     def bundle(self) -> Path:
         """`bundle/PROGRAMME/ID/`: what serving needs and nothing else; and `current`."""
         return self.root / "bundle" / self.programme
 
-    @property
+    @cached_property
     def live(self) -> Path:
         """`live/PROGRAMME/RELEASE.json`: that the second gate opened for a release, and until when."""
         return self.root / "live" / self.programme
@@ -134,7 +135,7 @@ class Workspace:
         """The casework database where no URL names another."""
         return self.root / "casework.db"
 
-    @property
+    @cached_property
     def suspensions(self) -> Path:
         """`suspended/*.json`: the kill switch; plain files, so that it works with every database down."""
         return self.root / "suspended"
@@ -144,7 +145,7 @@ class Workspace:
         """`panel/SESSION.json`: what the residents' panel said in a session, of no household; for all programmes."""
         return self.root / "panel"
 
-    @property
+    @cached_property
     def closed(self) -> Path:
         """`closed/PROGRAMME.json`: that a programme was closed, by whom and why, with its certificate beside."""
         return self.root / "closed"

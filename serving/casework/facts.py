@@ -10,6 +10,7 @@ than what was recorded, and a timeline goes less far back). Either is enough for
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -106,8 +107,7 @@ def list_events(timeline: Timeline | None, manifest: Mapping[str, Any]) -> tuple
 
     Which services those are is the register's to say (`manifest` has it).
     """
-    services = manifest.get("services", {})
-    shown = {name for name, service in services.items() if service.get("display") and not service.get("confidential")}
+    shown = _ask_of(manifest).shown
     return tuple(event for event in timeline.entries if event.service in shown) if timeline else ()
 
 
@@ -117,10 +117,62 @@ def list_sights(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[Seei
 
 
 def _group_events(record: SealedRecord, manifest: Mapping[str, Any]) -> dict[str, tuple[RecordedEvent, ...]]:
-    groups: dict[str, tuple[RecordedEvent, ...]] = {}
+    groups: dict[str, list[RecordedEvent]] = {}
     for event in list_events(record.timeline, manifest):
-        groups[event.service] = (*groups.get(event.service, ()), event)
-    return groups
+        groups.setdefault(event.service, []).append(event)
+    return {service: tuple(events) for service, events in groups.items()}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a bundle asks of each service, by its name: columns of features, of what nobody else answers, of `seen`.
+
+    `shown` are the services whose events may be shown, `work` the signals of features that count a service's own work.
+    """
+
+    shown: frozenset[str]
+    work: frozenset[str]
+    features: Mapping[str, Sequence[int]]
+    alone: Mapping[str, Sequence[int]]
+    seen: Mapping[str, Sequence[int]]
+
+
+_ASKED: deque[tuple[Mapping[str, Any], _Asked]] = deque(maxlen=8)
+"""Of the manifests that were read last: a bundle's never changes, and a list asks the same of it for each household."""
+
+
+def _ask_of(manifest: Mapping[str, Any]) -> _Asked:
+    for known, asked in list(_ASKED):
+        if known is manifest:
+            return asked
+    asked = _read_asked(manifest)
+    _ASKED.append((manifest, asked))
+    return asked
+
+
+def _read_asked(manifest: Mapping[str, Any]) -> _Asked:
+    features, services = manifest.get("features", ()), manifest.get("services", {})
+    needed = {column for feature in features for column in feature["seen"]}
+    of_service: dict[str, list[int]] = {}
+    alone: dict[str, list[int]] = {}
+    seen: dict[str, list[int]] = {}
+    for number, feature in enumerate(features):
+        for name in set(feature["services"]):
+            of_service.setdefault(name, []).append(number)
+        if len(feature["services"]) == 1:
+            alone.setdefault(feature["services"][0], []).append(number)
+    for number, column in enumerate(manifest.get("seen", ())):
+        if column in needed:
+            seen.setdefault(column.split(":")[0], []).append(number)
+    return _Asked(
+        shown=frozenset(
+            name for name, service in services.items() if service.get("display") and not service.get("confidential")
+        ),
+        work=frozenset(signal for feature in features if _is_work(feature) for signal in feature["signals"]),
+        features=of_service,
+        alone=alone,
+        seen=seen,
+    )
 
 
 def _read_service(
@@ -192,22 +244,18 @@ def _seen_values(
     features = manifest.get("features", ())
     if len(features) != len(record.values):
         return
-    asked = [pair for pair in zip(features, record.values, strict=True) if name in pair[0]["services"]]
-    alone = [pair for pair in asked if pair[0]["services"] == [name]]
-    yield from ((feature, value) for feature, value in alone or asked if value is not None)
+    asked = _ask_of(manifest)
+    for number in asked.alone.get(name) or asked.features.get(name, ()):
+        value = record.values[number]
+        if value is not None:
+            yield features[number], value
 
 
 def _count_seen(name: str, record: SealedRecord, manifest: Mapping[str, Any]) -> list[int]:
     """Return for how many people each column of a service that a feature needs was seen."""
-    columns = manifest.get("seen", ())
-    if len(columns) != len(record.seen):
+    if len(manifest.get("seen", ())) != len(record.seen):
         return []
-    needed = {column for feature in manifest.get("features", ()) for column in feature["seen"]}
-    return [
-        number
-        for column, number in zip(columns, record.seen, strict=True)
-        if column in needed and column.split(":")[0] == name
-    ]
+    return [record.seen[number] for number in _ask_of(manifest).seen.get(name, ())]
 
 
 def _is_open(
@@ -220,10 +268,10 @@ def _is_open(
 
     An award of free meals is open too, but nobody works with the family for it: only a service's own work counts.
     """
-    signals = set(manifest.get("services", {}).get(name, {}).get("work", ()))
-    signals.update(*(feature["signals"] for feature in manifest.get("features", ()) if _is_work(feature)))
-    counted = any(value > 0 for feature, value in values if _is_work(feature))
-    return counted or any(event.until == "" and event.signal in signals for event in events)
+    if any(value > 0 and _is_work(feature) for feature, value in values):
+        return True
+    signals = _ask_of(manifest).work.union(manifest.get("services", {}).get(name, {}).get("work", ()))
+    return any(event.until == "" and event.signal in signals for event in events)
 
 
 def _write_sight(sealed: Seeing, counts: Sequence[int], people: int, told: bool) -> str:

@@ -10,17 +10,17 @@ before timelines kept people and amounts say less, never something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from serving.casework.facts import list_events
 from serving.ranking.reasons import write_day
 from serving.ranking.sealed_record import RecordedEvent, SealedRecord
 
-__all__ = ["SOMETHING", "Entry", "is_told", "list_entries", "list_names"]
+__all__ = ["SOMETHING", "Entry", "Unwritten", "group_events", "is_told", "list_entries", "list_names", "write_entries"]
 
 SOMETHING = "Something recorded"
 """What a role is told that may not see more."""
@@ -50,6 +50,21 @@ class Entry:
         return date.fromisoformat(self.until) if self.until else self.day
 
 
+class Unwritten(NamedTuple):
+    """What becomes one entry, before it is put into words: the events of one service that are alike.
+
+    Not `told`, a role hears of its month alone. `signal` and `until` are the entry's; `newest` is the last day on which
+    something of it changed (ISO 8601).
+    """
+
+    service: str
+    told: bool
+    signal: str
+    until: str | None
+    newest: str
+    events: list[RecordedEvent]
+
+
 def is_told(service: Mapping[str, Any], roles: Collection[str]) -> bool:
     """Whether one of these roles (as the register names it) is shown what a service recorded."""
     return any(role in service.get("details_to", ()) for role in roles)
@@ -73,16 +88,40 @@ def list_entries(
     """
     if record.timeline is None:
         return None
+    return write_entries(group_events(record, manifest, roles), record, manifest, names)
+
+
+def group_events(record: SealedRecord, manifest: Mapping[str, Any], roles: Collection[str]) -> list[Unwritten]:
+    """Return what services recorded as a role may see it, in no words yet; nothing where the list kept no timeline."""
+    told = {name: is_told(service, roles) for name, service in manifest.get("services", {}).items()}
+    groups: dict[tuple[Any, ...], Unwritten] = {}
+    for event in list_events(record.timeline, manifest):
+        service, day, until = event.service, event.day, event.until
+        if told[service]:
+            key: tuple[Any, ...] = (service, day, until, event.signal, event.amount, event.detail)
+        else:
+            key = (service, day[:7])
+        group = groups.get(key)
+        if group is not None:
+            group.events.append(event)
+        elif told[service]:
+            groups[key] = Unwritten(service, True, event.signal, until, until or day, [event])
+        else:
+            groups[key] = Unwritten(service, False, "", None, f"{day[:7]}-01", [event])
+    return list(groups.values())
+
+
+def write_entries(
+    groups: Iterable[Unwritten], record: SealedRecord, manifest: Mapping[str, Any], names: Sequence[str]
+) -> tuple[Entry, ...]:
+    """Return entries in words, newest first; `names` as in `list_entries`."""
     services = manifest.get("services", {})
     numbers = {person: number for number, person in enumerate(record.person_ids)}
-    groups: dict[tuple[Any, ...], list[RecordedEvent]] = {}
-    for event in list_events(record.timeline, manifest):
-        told = is_told(services[event.service], roles)
-        key = (event.day, event.until, event.signal, event.amount, event.detail) if told else (event.day[:7],)
-        groups.setdefault((event.service, told, *key), []).append(event)
     entries = [
-        _view_told(events, services[service], numbers, names) if told else _view_untold(events, services[service])
-        for (service, told, *_), events in groups.items()
+        _view_told(group.events, services[group.service], numbers, names)
+        if group.told
+        else _view_untold(group.events, services[group.service])
+        for group in groups
     ]
     return tuple(sorted(entries, key=lambda entry: (-entry.newest.toordinal(), entry.source, entry.what, entry.who)))
 

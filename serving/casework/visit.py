@@ -205,7 +205,10 @@ def _load_templates() -> Environment:
         FileSystemLoader(_TEMPLATES),
         PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
     ]
-    templates = Environment(loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    # Files of the package don't change under it: without this each part of each page is looked for anew.
+    templates = Environment(
+        loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+    )
     templates.filters["day"] = write_day
     templates.filters["law"] = cite_law
     return templates

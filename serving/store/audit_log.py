@@ -35,7 +35,7 @@ from charter.errors import DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
-from serving.store.connection import begin_reading, begin_writing
+from serving.store.connection import Question, begin_reading, begin_writing
 from serving.store.issued import Referral
 from serving.store.sealing_at_rest import Seals, name_record
 from serving.store.tables import anchors, audit, members, referrals
@@ -149,11 +149,10 @@ def _select_conflicts() -> Select[Any]:
     return select(both.c.referral, func.count()).group_by(both.c.referral)
 
 
-# What every page asks is made once: to make it takes as long as to ask it.
-_CONFLICTS = _select_conflicts()
-_DECLARED = select(audit.c.subject).where(
-    audit.c.action == "conflict.declared", audit.c.actor == bindparam("actor")
-)  # fmt: skip
+_CONFLICTS = Question(_select_conflicts())
+_DECLARED = Question(
+    select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == bindparam("actor"))
+)
 
 
 def _anchor_outside(anchors: Anchors, last: Entry) -> None:
@@ -245,7 +244,7 @@ class AuditLog:
         A conflict of interest is about people: it follows each of them to another list, programme or household.
         """
         with begin_reading(self._engine) as connection:
-            families = frozenset(connection.execute(_DECLARED, {"actor": identity.user}).scalars())
+            families = frozenset(row.subject for row in _DECLARED.ask(connection, {"actor": identity.user}))
             if not families:
                 return families
             return families | {row[0] for row in connection.execute(_select_kin(families))}
@@ -359,7 +358,7 @@ class AuditLog:
     def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
         """Return how many reviewers said that they know the family, by referral, wherever they said it."""
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(_CONFLICTS, {"referrals": list(referral_ids)})
+            rows = _CONFLICTS.ask(connection, {"referrals": list(referral_ids)})
             return {row.referral: int(row[1]) for row in rows}
 
     def close(self) -> None:

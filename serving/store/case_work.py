@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import begin_reading
+from serving.store.connection import Question, begin_reading
 from serving.store.issued import Referral, write_moment
 from serving.store.tables import BELOW, audit, decisions, lists, referrals, undone
 
@@ -40,15 +40,27 @@ class Opening:
     at: str
 
 
-# What every page asks is made once: to make it takes as long as to ask it.
 _TAKEN_BACK = (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version)
-_STANDING = (
+_STANDING = Question(
     select(decisions)
     .outerjoin(undone, _TAKEN_BACK)
     .where(decisions.c.referral.in_(bindparam("referrals", expanding=True)), undone.c.referral.is_(None))
     .order_by(decisions.c.id)
 )
-_RETURNED = (
+_HELD = Question(
+    select(audit.c.subject, audit.c.action, audit.c.actor, audit.c.role)
+    .where(audit.c.action.in_((_PICKED, _LET_GO)), audit.c.subject.in_(bindparam("referrals", expanding=True)))
+    .order_by(audit.c.at, audit.c.chain, audit.c.number)
+)
+_OPENED = Question(
+    select(audit.c.subject, audit.c.role, audit.c.at)
+    .where(
+        audit.c.at >= bindparam("since"), audit.c.action == "referral.viewed", audit.c.actor != bindparam("actor"),
+        audit.c.subject.in_(bindparam("referrals", expanding=True)),
+    )
+    .order_by(audit.c.at)
+)  # fmt: skip
+_RETURNED = Question(
     select(referrals)
     .join(decisions, (decisions.c.referral == referrals.c.id) & (decisions.c.until.is_not(None)))
     .outerjoin(undone, _TAKEN_BACK)
@@ -69,27 +81,15 @@ class CaseWork(AuditLog):
     ) -> dict[str, Opening]:
         """Return who else looked at each case within OPEN_MINUTES, the newest look of each."""
         since = write_moment((now or datetime.now(UTC)) - timedelta(minutes=OPEN_MINUTES))
-        wanted = (
-            select(audit.c.subject, audit.c.role, audit.c.at)
-            .where(
-                audit.c.at >= since, audit.c.action == "referral.viewed", audit.c.actor != identity.user,
-                audit.c.subject.in_(list(referral_ids)),
-            )
-            .order_by(audit.c.at)
-        )  # fmt: skip
+        values = {"since": since, "actor": identity.user, "referrals": list(referral_ids)}
         with begin_reading(self._engine) as connection:
-            return {row.subject: Opening(row.role, row.at) for row in connection.execute(wanted)}
+            return {row.subject: Opening(row.role, row.at) for row in _OPENED.ask(connection, values)}
 
     def picks(self, referral_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return who picked each case and holds it still: user and role."""
-        wanted = (
-            select(audit.c.subject, audit.c.action, audit.c.actor, audit.c.role)
-            .where(audit.c.action.in_((_PICKED, _LET_GO)), audit.c.subject.in_(list(referral_ids)))
-            .order_by(audit.c.at, audit.c.chain, audit.c.number)
-        )
         holders: dict[str, tuple[str, str]] = {}
         with begin_reading(self._engine) as connection:
-            for row in connection.execute(wanted):
+            for row in _HELD.ask(connection, {"referrals": list(referral_ids)}):
                 if row.action == _PICKED:
                     holders[row.subject] = (row.actor, row.role)
                 else:
@@ -195,16 +195,16 @@ class CaseWork(AuditLog):
         rows = {row.referral: row for row in self._standing(referral_ids)}
         return {name: row.until for name, row in rows.items() if row.disposition == "deferred" and row.until}
 
-    def _standing(self, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    def _standing(self, referral_ids: Sequence[str]) -> Sequence[Any]:
         """Return the decisions on some cases that were not taken back, oldest first."""
         with begin_reading(self._engine) as connection:
-            return connection.execute(_STANDING, {"referrals": list(referral_ids)}).all()
+            return _STANDING.ask(connection, {"referrals": list(referral_ids)})
 
     def returned(self, programme: str, team: str, list_id: str, today: str) -> list[Referral]:
         """Return a team's deferred cases of other lists whose day has come, oldest day first."""
         values = {"programme": programme, "team": team, "list": list_id, "today": today}
         with begin_reading(self._engine) as connection:
-            rows = [self._read_referral(row) for row in connection.execute(_RETURNED, values).all()]
+            rows = [self._read_referral(row) for row in _RETURNED.ask(connection, values)]
         due = self.due_days([referral.id for referral in rows])
         unique = {referral.id: referral for referral in rows if due.get(referral.id, "9") <= today}
         return list(unique.values())

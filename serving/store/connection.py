@@ -8,14 +8,16 @@ database never hold the values of a statement: a note to a family would end up i
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Delete, Engine, Select, create_engine, event, inspect, text
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from charter.contracts.workspace import Workspace
@@ -23,6 +25,7 @@ from charter.errors import DataError, UsageError
 from serving.store.saving import commit_if_awaited
 
 __all__ = [
+    "Question",
     "begin_reading",
     "begin_writing",
     "find_database_url",
@@ -46,6 +49,8 @@ _READS = "sooner_reads"
 """The option of a connection that only reads."""
 _CONNECTING = 5
 """Seconds after which a PostgreSQL server that does not answer counts as down."""
+_MOST_WRITTEN = 100
+"""Forms of one question that are kept: one for each length of its lists."""
 
 
 def find_database_url(workspace: Workspace) -> str:
@@ -147,8 +152,12 @@ def read_together(engine: Engine) -> Iterator[None]:
     """Let all that is read by `begin_reading` within share a connection: a page asks some thirty questions.
 
     Nothing is one transaction by that: each question sees what is committed when it is asked. At most one connection is
-    held at any time: it is given back before anything is written.
+    held at any time: it is given back before anything is written. Within another it is that one.
     """
+    around = _READER.get()
+    if around is not None and around.engine is engine:
+        yield
+        return
     reader = _Reader(engine)
     token = _READER.set(reader)
     try:
@@ -190,6 +199,80 @@ def _connect_reading(engine: Engine) -> Connection:
     # SQLite's driver begins no transaction by itself (_prepare_sqlite), so there is no level to set and put back.
     how: Mapping[str, Any] = {_READS: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
     return engine.connect().execution_options(**how)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A question as one kind of database takes it: its text, and each value by name, or by name and place in a list."""
+
+    text: str
+    names: Sequence[tuple[str, str, int | None]]
+    fixed: Mapping[str, Any]
+    by_place: bool
+
+    def fill(self, values: Mapping[str, Any]) -> Any:
+        """Return the values as the driver takes them."""
+        filled = {
+            key: self.fixed[key] if not name else values[name] if place is None else values[name][place]
+            for key, name, place in self.names
+        }
+        return tuple(filled[key] for key, _, _ in self.names) if self.by_place else filled
+
+
+class Question:
+    """A question that is asked at each request: written once for each kind of database, and put to its driver itself.
+
+    SQLAlchemy takes several times as long to put a question as SQLite takes to answer it. Values are texts and whole
+    numbers, and lists of them for `bindparam(..., expanding=True)`; answers are rows with the columns' names, as the
+    driver gives them. Where the driver refuses, SQLAlchemy asks again, so that errors are what they are everywhere.
+    """
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._query = query
+        row = namedtuple("Row", [column.name for column in query.selected_columns], rename=True)  # type: ignore[misc]
+        self._make_row: Callable[[Sequence[Any]], Any] = row._make
+        self._written: dict[tuple[Any, ...], _Written] = {}
+
+    def ask(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Return every row of the answer, in the order of the question."""
+        lists = {name: len(value) for name, value in values.items() if isinstance(value, list | tuple)}
+        if 0 in lists.values():
+            return list(connection.execute(self._query, values))
+        key = (connection.dialect.name, *lists.items())
+        written = self._written.get(key)
+        if written is None:
+            if len(self._written) >= _MOST_WRITTEN:
+                self._written.clear()
+            written = self._written.setdefault(key, _write_question(self._query, connection.dialect, values))
+        try:
+            cursor = connection.connection.cursor()
+            try:
+                cursor.execute(written.text, written.fill(values))
+                return list(map(self._make_row, cursor.fetchall()))
+            finally:
+                cursor.close()
+        except connection.dialect.loaded_dbapi.Error:
+            return list(connection.execute(self._query, values))
+
+
+def _write_question(query: Select[Any], dialect: Dialect, values: Mapping[str, Any]) -> _Written:
+    """Write a question for a kind of database; each of its values is found by a mark that stands in its place."""
+    marks: dict[str, tuple[str, int | None]] = {}
+    marked: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            marked[name] = [f"\0{name}/{place}" for place in range(len(value))]
+            marks |= {mark: (name, place) for place, mark in enumerate(marked[name])}
+        else:
+            marked[name] = f"\0{name}"
+            marks[marked[name]] = (name, None)
+    compiled: Any = query.compile(dialect=dialect)
+    state = compiled.construct_expanded_state(marked)
+    given = state.parameters
+    keys = state.positiontup if compiled.positional else list(given)
+    places = [(key, *marks.get(given[key], ("", None))) for key in keys]
+    fixed = {key: given[key] for key, name, _ in places if not name}
+    return _Written(state.statement, places, fixed, bool(compiled.positional))
 
 
 @contextmanager

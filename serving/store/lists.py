@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from charter.acts import SYSTEM
 from serving.identity import Identity
-from serving.store.connection import begin_reading
+from serving.store.connection import Question, begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
 from serving.store.leaving.outbox import Outbox
 from serving.store.proof import digest_list, digest_referral
@@ -33,24 +34,25 @@ from serving.store.tables import BELOW, lists, members, papers, referrals
 
 __all__ = ["Lists", "read_header"]
 
-# What every page asks is made once: to make it takes as long as to ask it.
 _OF_PROGRAMME: BindParameter[Any] = bindparam("programme")
 _ONE_LIST = select(lists).where(lists.c.programme == _OF_PROGRAMME, lists.c.id == bindparam("list"))
 _EVERY_LIST = select(lists).where(lists.c.programme == _OF_PROGRAMME).order_by(lists.c.as_of.desc(), lists.c.id)
 _TEAMS_LISTS = _EVERY_LIST.where(lists.c.team == bindparam("team"))
-_RUNNING_ELSEWHERE = (
-    select(lists)
-    .where(lists.c.programme != _OF_PROGRAMME, lists.c.expires_at > bindparam("moment"))
-    .order_by(lists.c.programme, lists.c.id)
-)
 _OF_LIST = (
     select(referrals)
     .where(referrals.c.programme == _OF_PROGRAMME, referrals.c.list == bindparam("list"))
     .order_by(referrals.c.rank)
 )
-_LISTED, _BELOW_LINE = _OF_LIST.where(referrals.c.status != BELOW), _OF_LIST.where(referrals.c.status == BELOW)
-_ONE_REFERRAL = select(referrals).where(referrals.c.id == bindparam("referral"), referrals.c.status != BELOW)
-_MOVED_HERE = (
+_ASKED_LIST, _TEAMS_NEWEST = Question(_ONE_LIST), Question(_TEAMS_LISTS.limit(1))
+_RUNNING_ELSEWHERE = Question(
+    select(lists)
+    .where(lists.c.programme != _OF_PROGRAMME, lists.c.expires_at > bindparam("moment"))
+    .order_by(lists.c.programme, lists.c.id)
+)
+_LISTED = Question(_OF_LIST.where(referrals.c.status != BELOW))
+_BELOW_LINE = Question(_OF_LIST.where(referrals.c.status == BELOW))
+_ONE_REFERRAL = Question(select(referrals).where(referrals.c.id == bindparam("referral"), referrals.c.status != BELOW))
+_MOVED_HERE = Question(
     select(referrals)
     .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
     .where(
@@ -127,8 +129,8 @@ class Lists(Outbox):
     def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
         """Return one list, or None."""
         with begin_reading(self._engine) as connection:
-            row = self._list_row(connection, programme, list_id)
-        return read_header(row) if row is not None else None
+            rows = _ASKED_LIST.ask(connection, {"programme": programme, "list": list_id})
+        return read_header(rows[0]) if rows else None
 
     def list_ids(self) -> frozenset[tuple[str, str]]:
         """Return programme and id of every list."""
@@ -144,13 +146,14 @@ class Lists(Outbox):
 
     def current_list(self, programme: str, team: str) -> IssuedList | None:
         """Return the team's newest list, or None."""
-        newest = self.lists(programme, team)
-        return newest[0] if newest else None
+        with begin_reading(self._engine) as connection:
+            rows = _TEAMS_NEWEST.ask(connection, {"programme": programme, "team": team})
+        return read_header(rows[0]) if rows else None
 
     def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
         """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(_RUNNING_ELSEWHERE, {"programme": programme, "moment": moment}).all()
+            rows = _RUNNING_ELSEWHERE.ask(connection, {"programme": programme, "moment": moment})
         return [read_header(row) for row in rows]
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
@@ -165,7 +168,7 @@ class Lists(Outbox):
         issued = self.referrals(header.programme, header.id)
         values = {"programme": header.programme, "team": header.team, "moment": moment}
         with begin_reading(self._engine) as connection:
-            moved = connection.execute(_MOVED_HERE, values).all()
+            moved = _MOVED_HERE.ask(connection, values)
         still_here = [referral for referral in issued if referral.team == header.team]
         return still_here + [self._read_referral(row) for row in moved]
 
@@ -203,16 +206,16 @@ class Lists(Outbox):
         """Return what was kept of households just below the line of a list, for a second look alone."""
         return self._read_list(programme, list_id, _BELOW_LINE)
 
-    def _read_list(self, programme: str, list_id: str, query: Select[Any]) -> list[Referral]:
+    def _read_list(self, programme: str, list_id: str, question: Question) -> list[Referral]:
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(query, {"programme": programme, "list": list_id})
+            rows = question.ask(connection, {"programme": programme, "list": list_id})
             return [self._read_referral(row) for row in rows]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
         with begin_reading(self._engine) as connection:
-            row = connection.execute(_ONE_REFERRAL, {"referral": referral_id}).one_or_none()
-        return self._read_referral(row) if row is not None else None
+            rows = _ONE_REFERRAL.ask(connection, {"referral": referral_id})
+        return self._read_referral(rows[0]) if rows else None
 
     def referrals_of(self, programme: str, person: str) -> list[Referral]:
         """Return the referrals of households that somebody (a pseudonym) lived in, the newest list's first."""
@@ -368,11 +371,17 @@ class Lists(Outbox):
 
 def read_header(row: Row[Any]) -> IssuedList:
     """Return a row of `lists` as a value; what it says of whom it left out as nothing where that can't be read."""
+    return IssuedList(**{**row._asdict(), "excluded": _read_excluded(row.excluded)})
+
+
+@lru_cache(maxsize=8)
+def _read_excluded(text: str) -> Mapping[str, str]:
+    """Read what a list says of whom it left out: thousands in a borough, and a page asks for its list several times."""
     try:
-        excluded = json.loads(row.excluded)
+        excluded: dict[str, str] = json.loads(text)
     except ValueError:
-        excluded = {"": "unreadable"}
-    return IssuedList(**{**row._mapping, "excluded": excluded})
+        return {"": "unreadable"}
+    return excluded
 
 
 def _select_standing(persons: Iterable[str], before: str, *, looks: bool) -> Select[Any]:

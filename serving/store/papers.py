@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, bindparam, delete, insert, select
 
-from serving.store.connection import begin_reading, begin_writing
+from serving.store.connection import Question, begin_reading, begin_writing
 from serving.store.issued import write_moment
 from serving.store.tables import papers
 
@@ -27,6 +27,7 @@ DRAFT, FILTERS = "draft", "filters"
 """What was typed into a form of a case; how somebody filtered a list."""
 
 _LONGEST = 20_000
+_ONE_PAPER = Question(select(papers).where(papers.c.id == bindparam("paper")))
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ class Papers:
     def read(self, kind: str, actor: str, name: str) -> Paper | None:
         """Return somebody's paper, or None where there is none or it was altered."""
         with begin_reading(self._engine) as connection:
-            row = connection.execute(select(papers).where(papers.c.id == self._name(kind, actor, name))).one_or_none()
-        if row is None:
+            rows = _ONE_PAPER.ask(connection, {"paper": self._name(kind, actor, name)})
+        if not rows:
             return None
+        row = rows[0]
         try:
             return Paper(row.referral, row.at, json.loads(self._fernet.decrypt(bytes(row.sealed))))
         except (InvalidToken, ValueError):

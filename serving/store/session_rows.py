@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,14 +20,13 @@ from sqlalchemy import Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from charter.errors import CharterError
-from serving.store.connection import begin_reading, begin_writing
+from serving.store.connection import Question, begin_reading, begin_writing, read_together
 from serving.store.issued import write_moment
 from serving.store.tables import sessions
 
 __all__ = ["SessionRow", "SessionRows"]
 
-_BY_ID = select(sessions).where(sessions.c.id == bindparam("session"))
-"""Made once: every request asks it, and making it takes as long as asking."""
+_BY_ID = Question(select(sessions).where(sessions.c.id == bindparam("session")))
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,12 @@ class SessionRows:
     def find(self, session: str) -> SessionRow | None:
         """Return a session by its id, ended or not."""
         with begin_reading(self._engine) as connection:
-            row = connection.execute(_BY_ID, {"session": session}).one_or_none()
-        return self._read(row) if row is not None else None
+            rows = _BY_ID.ask(connection, {"session": session})
+        return self._read(rows[0]) if rows else None
+
+    def read_together(self) -> AbstractContextManager[None]:
+        """Let all that is asked of a session within share one connection."""
+        return read_together(self._engine)
 
     def list_open(self, now: str) -> list[SessionRow]:
         """Return every session that nobody ended and whose time is not over, the newest first."""
@@ -117,7 +121,7 @@ class SessionRows:
         return self._fernet.encrypt(json.dumps(dict(held)).encode())
 
     def _read(self, row: Row[Any]) -> SessionRow:
-        values = dict(row._mapping)
+        values = row._asdict()
         try:
             held = json.loads(self._fernet.decrypt(bytes(values.pop("sealed"))))
         except (InvalidToken, ValueError):

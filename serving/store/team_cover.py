@@ -17,16 +17,17 @@ from sqlalchemy import bindparam, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import begin_reading
+from serving.store.connection import Question, begin_reading
 from serving.store.tables import audit
 
 __all__ = ["StandingCover", "TeamCover"]
 
 _SET, _ENDED = "cover.set", "cover.ended"
-_COVERS = select(audit.c.chain, audit.c.number, audit.c.action, audit.c.subject, audit.c.detail).where(
-    audit.c.subject.in_(bindparam("teams", expanding=True)), audit.c.action.in_((_SET, _ENDED))
+_COVERS = Question(
+    select(audit.c.chain, audit.c.number, audit.c.action, audit.c.subject, audit.c.detail).where(
+        audit.c.subject.in_(bindparam("teams", expanding=True)), audit.c.action.in_((_SET, _ENDED))
+    )
 )
-"""Made once: every request asks it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class TeamCover(AuditLog):
     def covers(self, teams: Collection[str], today: date) -> Sequence[StandingCover]:
         """Return what stands of the cover of some teams, today or later, in the order of its days."""
         with begin_reading(self._engine) as connection:
-            rows = [(row, json.loads(row.detail)) for row in connection.execute(_COVERS, {"teams": sorted(teams)})]
+            rows = [(row, json.loads(row.detail)) for row in _COVERS.ask(connection, {"teams": sorted(teams)})]
         ended = {detail["cover"] for row, detail in rows if row.action == _ENDED}
         covers = [
             StandingCover(name, row.subject, detail["by"], date.fromisoformat(detail["start"]), end)

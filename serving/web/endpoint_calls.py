@@ -152,7 +152,7 @@ def give_worklist(call: Call) -> Response:
     if header is None:
         return make_problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
     require_list(desk, "list", team, header)
-    shown = keep_shown(desk, call.identity, "list", desk.store.worked(header, write_moment()))
+    shown = keep_shown(desk, call.identity, "list", desk.store.worked(header, write_moment()), [header])
     page = shown[query.after : query.after + query.limit]
     desk.store.log(
         call.identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}

@@ -13,9 +13,8 @@ from typing import Any
 
 from charter.vault.vault import NamedPerson
 from serving.casework.facts import ServiceFacts
-from serving.casework.timeline_view import Entry, list_entries, list_names
+from serving.casework.timeline_view import Entry, group_events, list_names, write_entries
 from serving.casework.view import CaseFile, write_name
-from serving.ranking.reasons import Reason
 
 __all__ = ["Colleague", "Glance", "find_newest_change", "name_people", "view_glance"]
 
@@ -59,8 +58,7 @@ def name_people(file: CaseFile) -> tuple[str, ...]:
 def view_glance(file: CaseFile, roles: Collection[str]) -> Glance:
     """Return what the first screen says to somebody in a role; `roles` are its ids in the register."""
     facts = file.facts
-    entries = list_entries(file.record, file.manifest, roles, name_people(file)) or ()
-    change = find_newest_change(entries, file.record.reasons.for_)
+    change = find_newest_change(file, roles)
     return Glance(
         change=change,
         ago=_write_ago(change.newest, file.record.as_of) if change and change.signal else "",
@@ -71,19 +69,24 @@ def view_glance(file: CaseFile, roles: Collection[str]) -> Glance:
     )
 
 
-def find_newest_change(entries: Sequence[Entry], reasons: Sequence[Reason]) -> Entry | None:
+def find_newest_change(file: CaseFile, roles: Collection[str]) -> Entry | None:
     """Return the newest entry that a reason for a need counts, else the newest of all; None where there is none.
 
-    `reasons` are those that raise the likelihood. What a role is only told of counts by its service.
+    What a role is only told of counts by its service. A list shows one entry of each case, of often a hundred: those of
+    the newest day alone are put into words.
     """
-    signals = {signal for reason in reasons for signal in reason.signals}
+    signals = {signal for reason in file.record.reasons.for_ for signal in reason.signals}
     services = {signal.split(".")[0] for signal in signals}
+    groups = group_events(file.record, file.manifest, roles)
     speaking = [
-        entry
-        for entry in entries
-        if (entry.signal in signals or (not entry.signal and entry.service in services)) and not entry.until
+        group
+        for group in groups
+        if (group.signal in signals or (not group.signal and group.service in services)) and not group.until
     ]
-    return next(iter(speaking or entries), None)
+    chosen = speaking or groups
+    newest = max((group.newest for group in chosen), default="")
+    alike = [group for group in chosen if group.newest == newest]
+    return next(iter(write_entries(alike, file.record, file.manifest, name_people(file))), None)
 
 
 def _list_colleagues(facts: Sequence[ServiceFacts], manifest: Mapping[str, Any]) -> tuple[Colleague, ...]:

@@ -65,6 +65,6 @@ def read_queue(desk: Desk, identity: Identity, team: Team) -> Queue:
         for referral in desk.store.returned(desk.programme, team.id, header.id, today)
         if referral.entity not in listed
     ]
-    cases = keep_shown(desk, identity, "list", [*issued, *returned])
+    cases = keep_shown(desk, identity, "list", [*issued, *returned], [header])
     due = desk.store.due_days([referral.id for referral in cases if referral.status == "deferred"])
     return Queue(header, cases, due, today)

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
 
 from charter.acts import SYSTEM
 from charter.errors import UsageError
 from charter.vault.log import Entry
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import begin_reading
+from serving.store.connection import Question, begin_reading
 from serving.store.counting.allowances import DAY
 from serving.store.issued import write_moment
 from serving.store.tables import unusual_readings
@@ -26,6 +26,12 @@ __all__ = ["KEPT_DAYS", "LONGEST_REASON", "Readings", "UnusualReading", "find_fa
 
 KEPT_DAYS = 90
 LONGEST_REASON = 500
+_UNEXPLAINED = Question(
+    select(unusual_readings.c.id).where(
+        unusual_readings.c.who == bindparam("reader"), unusual_readings.c.said_at == "",
+        unusual_readings.c.day >= bindparam("since"),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,8 @@ class Readings(AuditLog):
 
     def count_unexplained(self, who: str, today: date) -> int:
         """Return for how many days somebody has not said why they read more than is usual."""
-        wanted = select(unusual_readings.c.id).where(
-            unusual_readings.c.who == who, unusual_readings.c.said_at == "",
-            unusual_readings.c.day >= _first_day(today),
-        )  # fmt: skip
         with begin_reading(self._engine) as connection:
-            return len(connection.execute(wanted).all())
+            return len(_UNEXPLAINED.ask(connection, {"reader": who, "since": _first_day(today)}))
 
     def say_why(self, identity: Identity, name: str, reason: str) -> None:
         """Keep why somebody read so much: their own words of their own reading; raise UsageError for anything else."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -141,8 +141,10 @@ def _read_step_ups(connection: Connection, which: ColumnElement[bool]) -> list[S
     ]  # fmt: skip
 
 
-def _find_teams(connection: Connection, told: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+def _find_teams(connection: Connection, told: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """Return the team of each case whose step-up (case, version) stands: decided, not taken back, still the newest."""
+    if not told:
+        return {}
     cases = (
         select(referrals.c.id, referrals.c.team, decisions.c.version)
         .join(decisions, decisions.c.referral == referrals.c.id)

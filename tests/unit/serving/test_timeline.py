@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from serving.casework.case.glance import find_newest_change, name_people
 from serving.casework.timeline_view import list_entries
+from serving.casework.view import CaseFile
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.reproduction import reproduce_record
 from serving.ranking.sealed_record import ListedPerson, RecordedEvent, SealedRecord, Timeline
 from serving.ranking.worklist import rank_households
+from serving.store.store import Referral
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
 from tests.unit.serving.generated_cases import make_case
@@ -81,6 +85,41 @@ def test_a_thing_is_said_with_its_people_its_amount_and_the_service_s_own_word()
 
 def test_a_list_without_a_timeline_says_so() -> None:
     assert list_entries(record_of(None), MANIFEST, ["front_door"], ["Ann", "Bob"]) is None
+
+
+@pytest.mark.parametrize("role", ["front_door", "lead_practitioner"])
+@pytest.mark.parametrize("seed", range(40))
+def test_the_newest_change_is_the_first_entry_of_the_timeline_that_a_reason_counts(seed: int, role: str) -> None:
+    """Only entries of the newest day are put into words, and it is the entry that all in words would have given.
+
+    Seen to fail with the oldest day in its place, and with what is over counted.
+    """
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    signals = ["education.suspension", "education.absence", "social_care.contact", "early_help.episode"]
+    entries = []
+    for _ in range(chance.randrange(12)):
+        signal = chance.choice(signals)
+        days = sorted(f"2026-{chance.randint(1, 3):02}-{chance.randint(1, 4):02}" for _ in range(2))
+        until = chance.choice([None, "", days[1]])
+        entries.append({"service": signal.split(".")[0], "signal": signal, "day": days[0], "until": until,
+                        "person": chance.choice(["ann", "bob", None])})  # fmt: skip
+    record = record_of(entries)
+    counted = tuple(chance.sample(signals, chance.randrange(3)))
+    reasons = tuple(replace(reason, signals=counted) for reason in record.reasons.for_[:1])
+    record = replace(record, reasons=replace(record.reasons, for_=reasons))
+    referral = Referral(
+        record.id, record.programme, record.list, record.team, record.entity, 1, 0.0, "", "list", "", "", "", b"", ""
+    )
+    file = CaseFile(referral, record, MANIFEST)
+    listed = list_entries(record, MANIFEST, [role], name_people(file)) or ()
+    signs = {signal for reason in reasons for signal in reason.signals}
+    services = {signal.split(".")[0] for signal in signs}
+    speaking = [
+        entry
+        for entry in listed
+        if (entry.signal in signs or (not entry.signal and entry.service in services)) and not entry.until
+    ]
+    assert find_newest_change(file, [role]) == next(iter(speaking or listed), None)
 
 
 def recorded(

@@ -429,11 +429,12 @@ def _write_spark(
     from features.engines import spark
 
     running = spark.open_session(master)
-    tables, rows = str(snapshot.tables.resolve()), (folder / "rows").resolve()
+    # A bare path would be one of the cluster's default file system, HDFS for instance; the workspace is a folder.
+    tables, rows = f"file://{snapshot.tables.resolve()}", (folder / "rows").resolve()
     with invocation.progress("Building the matrix on Spark", 3) as advance:
-        counts = spark.write_rows(running, question, tables, str(rows))
+        counts = spark.write_rows(running, question, tables, f"file://{rows}")
         advance()
-        spark.collect_dates(running, question, str(rows), folder)
+        spark.collect_dates(running, question, f"file://{rows}", folder)
         shutil.rmtree(rows)
         advance()
         lag = spark.measure_reporting_lag(running, question, tables)

@@ -95,6 +95,8 @@ def open_session(master: str = "local[*]") -> Any:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
         # Rows arrive date by date, again and again; one open file per date saves a sort of the whole answer.
         "spark.sql.maxConcurrentOutputFileWriters": "128",
+        # One date of every household comes home at once; a million of them are more than Spark's own limit of 1 GB.
+        "spark.driver.maxResultSize": "0",
     }
     if master.startswith("local"):
         settings |= {

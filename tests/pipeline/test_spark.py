@@ -32,10 +32,14 @@ def ranked(workspace: Path, *options: str) -> tuple[list[dict[str, str]], Path]:
     return rows, next(iter(workspace.glob(f"matrix/*/{result['matrix']}")))
 
 
-def test_lists_ranked_on_spark_are_the_lists(own_workspace: Path, tmp_path: Path) -> None:
+def test_lists_ranked_on_spark_are_the_lists(
+    own_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other"
     subprocess.run(["cp", "-a", str(own_workspace), str(other)], check=True)
     here, matrix = ranked(own_workspace)
+    # As on a cluster whose default file system is another than the one that the workspace lies in.
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.hadoop.fs.defaultFS=hdfs://127.0.0.1:1 pyspark-shell")
     there, matrix_there = ranked(other, "--engine", "spark", "--master", "local[2]")
     assert len(here) > 10
     assert there == here

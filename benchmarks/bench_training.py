@@ -19,7 +19,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -125,7 +124,7 @@ def searched(opened: Invocation) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - began,
         "fits": sum(len(trial.precision) for trial in found.trials),
-        "settings": [asdict(replace(found.stated, **_whole(trial.settings))) for trial in found.trials],
+        "settings": [found.stated.model_copy(update=_whole(trial.settings)).model_dump() for trial in found.trials],
     }
 
 

@@ -50,12 +50,13 @@ def _dates(count: int, step: int) -> list[date]:
 
 
 def invocation(households: int, days: Sequence[date], training: str, seed: int = 1) -> Invocation:
-    """Return a workspace of that many households at `days`, and a council whose training.toml is `training`."""
+    """Return a workspace of that many households, and a council whose training.toml is `training`, both at `days`."""
     root = WORKSPACE / f"training_{content_id([households, [str(day) for day in days], seed, training])}"
     council = root / "council"
     if not council.exists():
         shutil.copytree(shipped_council(), council)
-        (council / PROGRAMME / "training.toml").write_text(training, encoding="utf-8")
+        as_of = f'[as_of]\nfirst = {days[0]}\nlast = {days[-1]}\nstep = {{ n = 1, unit = "months" }}\n'
+        (council / PROGRAMME / "training.toml").write_text(as_of + training, encoding="utf-8")
     opened = Invocation.open(council, PROGRAMME, root / "workspace", quiet=True)
     if not (opened.workspace.matrix / "current").exists():
         _write(opened.workspace, opened.council, households, days, np.random.default_rng(seed))

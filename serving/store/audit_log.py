@@ -35,7 +35,7 @@ from charter.errors import DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
-from serving.store.connection import Question, begin_reading, begin_writing
+from serving.store.connection import PreparedQuery, begin_reading, begin_writing
 from serving.store.issued import Referral
 from serving.store.sealing_at_rest import Seals, name_record
 from serving.store.tables import anchors, audit, members, referrals
@@ -149,8 +149,8 @@ def _select_conflicts() -> Select[Any]:
     return select(both.c.referral, func.count()).group_by(both.c.referral)
 
 
-_CONFLICTS = Question(_select_conflicts())
-_DECLARED = Question(
+_CONFLICTS = PreparedQuery(_select_conflicts())
+_DECLARED = PreparedQuery(
     select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == bindparam("actor"))
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import Question, begin_reading
+from serving.store.connection import PreparedQuery, begin_reading
 from serving.store.issued import Referral, write_moment
 from serving.store.tables import BELOW, audit, decisions, lists, referrals, undone
 
@@ -41,18 +41,18 @@ class Opening:
 
 
 _TAKEN_BACK = (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version)
-_STANDING = Question(
+_STANDING = PreparedQuery(
     select(decisions)
     .outerjoin(undone, _TAKEN_BACK)
     .where(decisions.c.referral.in_(bindparam("referrals", expanding=True)), undone.c.referral.is_(None))
     .order_by(decisions.c.id)
 )
-_HELD = Question(
+_HELD = PreparedQuery(
     select(audit.c.subject, audit.c.action, audit.c.actor, audit.c.role)
     .where(audit.c.action.in_((_PICKED, _LET_GO)), audit.c.subject.in_(bindparam("referrals", expanding=True)))
     .order_by(audit.c.at, audit.c.chain, audit.c.number)
 )
-_OPENED = Question(
+_OPENED = PreparedQuery(
     select(audit.c.subject, audit.c.role, audit.c.at)
     .where(
         audit.c.at >= bindparam("since"), audit.c.action == "referral.viewed", audit.c.actor != bindparam("actor"),
@@ -60,7 +60,7 @@ _OPENED = Question(
     )
     .order_by(audit.c.at)
 )  # fmt: skip
-_RETURNED = Question(
+_RETURNED = PreparedQuery(
     select(referrals)
     .join(decisions, (decisions.c.referral == referrals.c.id) & (decisions.c.until.is_not(None)))
     .outerjoin(undone, _TAKEN_BACK)

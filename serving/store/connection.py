@@ -25,7 +25,7 @@ from charter.errors import DataError, UsageError
 from serving.store.saving import commit_if_awaited
 
 __all__ = [
-    "Question",
+    "PreparedQuery",
     "begin_reading",
     "begin_writing",
     "find_database_url",
@@ -219,7 +219,7 @@ class _Written:
         return tuple(filled[key] for key, _, _ in self.names) if self.by_place else filled
 
 
-class Question:
+class PreparedQuery:
     """A question that is asked at each request: written once for each kind of database, and put to its driver itself.
 
     SQLAlchemy takes several times as long to put a question as SQLite takes to answer it. Values are texts and whole

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from charter.acts import SYSTEM
 from serving.identity import Identity
-from serving.store.connection import Question, begin_reading
+from serving.store.connection import PreparedQuery, begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
 from serving.store.leaving.outbox import Outbox
 from serving.store.proof import digest_list, digest_referral
@@ -43,16 +43,18 @@ _OF_LIST = (
     .where(referrals.c.programme == _OF_PROGRAMME, referrals.c.list == bindparam("list"))
     .order_by(referrals.c.rank)
 )
-_ASKED_LIST, _TEAMS_NEWEST = Question(_ONE_LIST), Question(_TEAMS_LISTS.limit(1))
-_RUNNING_ELSEWHERE = Question(
+_ASKED_LIST, _TEAMS_NEWEST = PreparedQuery(_ONE_LIST), PreparedQuery(_TEAMS_LISTS.limit(1))
+_RUNNING_ELSEWHERE = PreparedQuery(
     select(lists)
     .where(lists.c.programme != _OF_PROGRAMME, lists.c.expires_at > bindparam("moment"))
     .order_by(lists.c.programme, lists.c.id)
 )
-_LISTED = Question(_OF_LIST.where(referrals.c.status != BELOW))
-_BELOW_LINE = Question(_OF_LIST.where(referrals.c.status == BELOW))
-_ONE_REFERRAL = Question(select(referrals).where(referrals.c.id == bindparam("referral"), referrals.c.status != BELOW))
-_MOVED_HERE = Question(
+_LISTED = PreparedQuery(_OF_LIST.where(referrals.c.status != BELOW))
+_BELOW_LINE = PreparedQuery(_OF_LIST.where(referrals.c.status == BELOW))
+_ONE_REFERRAL = PreparedQuery(
+    select(referrals).where(referrals.c.id == bindparam("referral"), referrals.c.status != BELOW)
+)
+_MOVED_HERE = PreparedQuery(
     select(referrals)
     .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
     .where(
@@ -206,7 +208,7 @@ class Lists(Outbox):
         """Return what was kept of households just below the line of a list, for a second look alone."""
         return self._read_list(programme, list_id, _BELOW_LINE)
 
-    def _read_list(self, programme: str, list_id: str, question: Question) -> list[Referral]:
+    def _read_list(self, programme: str, list_id: str, question: PreparedQuery) -> list[Referral]:
         with begin_reading(self._engine) as connection:
             rows = question.ask(connection, {"programme": programme, "list": list_id})
             return [self._read_referral(row) for row in rows]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Engine, bindparam, delete, insert, select
 
-from serving.store.connection import Question, begin_reading, begin_writing
+from serving.store.connection import PreparedQuery, begin_reading, begin_writing
 from serving.store.issued import write_moment
 from serving.store.tables import papers
 
@@ -27,7 +27,7 @@ DRAFT, FILTERS = "draft", "filters"
 """What was typed into a form of a case; how somebody filtered a list."""
 
 _LONGEST = 20_000
-_ONE_PAPER = Question(select(papers).where(papers.c.id == bindparam("paper")))
+_ONE_PAPER = PreparedQuery(select(papers).where(papers.c.id == bindparam("paper")))
 
 
 @dataclass(frozen=True)

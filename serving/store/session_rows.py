@@ -20,13 +20,13 @@ from sqlalchemy import Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from charter.errors import CharterError
-from serving.store.connection import Question, begin_reading, begin_writing, read_together
+from serving.store.connection import PreparedQuery, begin_reading, begin_writing, read_together
 from serving.store.issued import write_moment
 from serving.store.tables import sessions
 
 __all__ = ["SessionRow", "SessionRows"]
 
-_BY_ID = Question(select(sessions).where(sessions.c.id == bindparam("session")))
+_BY_ID = PreparedQuery(select(sessions).where(sessions.c.id == bindparam("session")))
 
 
 @dataclass(frozen=True)

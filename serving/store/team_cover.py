@@ -17,13 +17,13 @@ from sqlalchemy import bindparam, select
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import Question, begin_reading
+from serving.store.connection import PreparedQuery, begin_reading
 from serving.store.tables import audit
 
 __all__ = ["StandingCover", "TeamCover"]
 
 _SET, _ENDED = "cover.set", "cover.ended"
-_COVERS = Question(
+_COVERS = PreparedQuery(
     select(audit.c.chain, audit.c.number, audit.c.action, audit.c.subject, audit.c.detail).where(
         audit.c.subject.in_(bindparam("teams", expanding=True)), audit.c.action.in_((_SET, _ENDED))
     )

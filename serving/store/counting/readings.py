@@ -17,7 +17,7 @@ from charter.errors import UsageError
 from charter.vault.log import Entry
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.connection import Question, begin_reading
+from serving.store.connection import PreparedQuery, begin_reading
 from serving.store.counting.allowances import DAY
 from serving.store.issued import write_moment
 from serving.store.tables import unusual_readings
@@ -26,7 +26,7 @@ __all__ = ["KEPT_DAYS", "LONGEST_REASON", "Readings", "UnusualReading", "find_fa
 
 KEPT_DAYS = 90
 LONGEST_REASON = 500
-_UNEXPLAINED = Question(
+_UNEXPLAINED = PreparedQuery(
     select(unusual_readings.c.id).where(
         unusual_readings.c.who == bindparam("reader"), unusual_readings.c.said_at == "",
         unusual_readings.c.day >= bindparam("since"),

@@ -1,4 +1,4 @@
-"""Questions put to the database's driver answer as SQLAlchemy does, whatever their lists, and fail as it does."""
+"""Queries put to the database's driver answer as SQLAlchemy does, whatever their lists, and fail as it does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import OperationalError
 
 from serving.store import connection as asked
-from serving.store.connection import Question, begin_reading, begin_writing, open_engine, read_together
+from serving.store.connection import PreparedQuery, begin_reading, begin_writing, open_engine, read_together
 from serving.store.tables import metadata, papers
 
 _WANTED = (
@@ -39,7 +39,7 @@ def test_an_answer_is_the_one_of_sqlalchemy(tmp_path: Path, names: list[str]) ->
                 insert(papers),
                 {"id": name, "kind": kind, "actor": actor, "referral": "", "at": "", "sealed": b""},
             )
-    question = Question(_WANTED)
+    question = PreparedQuery(_WANTED)
     with begin_reading(engine) as connection:
         for asked_for in (names, [*names, "2"], names):
             values = {"actor": "me", "papers": asked_for}
@@ -51,7 +51,7 @@ def test_an_answer_is_the_one_of_sqlalchemy(tmp_path: Path, names: list[str]) ->
 def test_where_the_driver_refuses_the_error_is_the_one_of_everywhere(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/casework.db")
     metadata.create_all(engine)
-    question = Question(_WANTED)
+    question = PreparedQuery(_WANTED)
     with begin_reading(engine) as connection:
         question.ask(connection, {"actor": "me", "papers": ["1"]})
         connection.execute(text("DROP TABLE papers"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from serving.store import connection as asked
 from serving.store.connection import PreparedQuery, begin_reading, begin_writing, open_engine, read_together
@@ -25,8 +25,8 @@ _WANTED = (
 
 
 @pytest.mark.parametrize("names", [[], ["1"], ["1", "2"], ["3", "1", "2", "no such"], ["' or 1 = 1 --", "1"]])
-def test_an_answer_is_the_one_of_sqlalchemy(tmp_path: Path, names: list[str]) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/casework.db")
+def test_an_answer_is_the_one_of_sqlalchemy(url: str, names: list[str]) -> None:
+    engine = open_engine(url)
     metadata.create_all(engine)
     with begin_writing(engine, noted=False) as connection:
         for name, kind, actor in (
@@ -39,24 +39,26 @@ def test_an_answer_is_the_one_of_sqlalchemy(tmp_path: Path, names: list[str]) ->
                 insert(papers),
                 {"id": name, "kind": kind, "actor": actor, "referral": "", "at": "", "sealed": b""},
             )
-    question = PreparedQuery(_WANTED)
+    prepared = PreparedQuery(_WANTED)
     with begin_reading(engine) as connection:
         for asked_for in (names, [*names, "2"], names):
             values = {"actor": "me", "papers": asked_for}
-            rows = question.ask(connection, values)
+            rows = prepared.ask(connection, values)
             assert [tuple(row) for row in rows] == [tuple(row) for row in connection.execute(_WANTED, values)]
             assert [row.actor for row in rows] == [row[1] for row in rows]
+    engine.dispose()
 
 
-def test_where_the_driver_refuses_the_error_is_the_one_of_everywhere(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/casework.db")
+def test_where_the_driver_refuses_the_error_is_the_one_of_everywhere(url: str) -> None:
+    engine = open_engine(url)
     metadata.create_all(engine)
-    question = PreparedQuery(_WANTED)
+    prepared = PreparedQuery(_WANTED)
     with begin_reading(engine) as connection:
-        question.ask(connection, {"actor": "me", "papers": ["1"]})
+        prepared.ask(connection, {"actor": "me", "papers": ["1"]})
         connection.execute(text("DROP TABLE papers"))
-        with pytest.raises(OperationalError):
-            question.ask(connection, {"actor": "me", "papers": ["1"]})
+        with pytest.raises((OperationalError, ProgrammingError)):
+            prepared.ask(connection, {"actor": "me", "papers": ["1"]})
+    engine.dispose()
 
 
 def test_postgresql_gets_its_own_text_and_values_by_name() -> None:

@@ -29,7 +29,8 @@ from charter.vault.log import LoggedAct, follow_entry
 from charter.vault.vault import NamedPerson, Vault
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
-from serving.store.connection import begin_writing, find_database_url, open_engine
+from serving.store.connection import begin_writing, open_engine
+from serving.store.place import find_database_url
 from serving.store.tables import audit
 
 __all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "fill_borough", "find_longest_list", "make", "rows", "use"]

@@ -15,7 +15,7 @@ from charter.invocation import Invocation
 from charter.rules.showing import ENDED, LIVE, WAYS, Asking, Refusal, Standing, find_refusals
 from serving.desk import Desk
 from serving.identity import Identity, identify_command
-from serving.store.connection import is_begun
+from serving.store.place import is_begun
 from serving.store.store import IssuedList, Referral
 from serving.suspension import require_running
 

@@ -17,7 +17,7 @@ from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from serving.store.actions import export_actions
 from serving.store.case_ends import CasePromise
-from serving.store.connection import is_begun
+from serving.store.place import is_begun
 from serving.store.store import Store, open_store
 
 __all__ = ["count_ended", "count_past_forms", "end_cases", "end_cases_in", "end_forms", "end_readings"]

@@ -17,8 +17,8 @@ from charter.purposes import LOOK
 from charter.vault.rights_ledger import ACTIONS, Request, read_requests, read_tombstones
 from serving.ended_cases import end_cases_in
 from serving.store.case_ends import CasePromise
-from serving.store.connection import is_begun
 from serving.store.issued import write_moment
+from serving.store.place import is_begun
 from serving.store.store import Store, open_store
 
 __all__ = ["PAST_ITS_DATE", "PURPOSES", "catch_up", "forget", "forget_looks", "note_retention", "require_caught_up"]

@@ -31,14 +31,8 @@ from charter.vault.key import Key
 from charter.vault.made_up import confirm_snapshot, mark_files
 from charter.vault.rights_ledger import adopt_vault
 from serving.ranking.bundle import Bundle, verify_bundle
-from serving.store.connection import (
-    begin_reading,
-    find_database_url,
-    list_forms,
-    migrate_database,
-    open_engine,
-    read_form,
-)
+from serving.store.connection import begin_reading, list_forms, migrate_database, open_engine, read_form
+from serving.store.place import find_database_url
 from serving.store.store import Store
 
 __all__ = ["Step", "plan_upgrade", "run_upgrade"]

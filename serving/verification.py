@@ -25,7 +25,7 @@ from charter.vault.key import Key
 from charter.vault.log import KEEP_A_COPY, Entry, FileLog, find_faults, find_unanchored
 from charter.vault.workspace_parts import find_parts, name_missing
 from serving.identity import identify_command
-from serving.store.connection import is_begun
+from serving.store.place import is_begun
 from serving.store.store import Store, make_store
 
 __all__ = ["Verification", "require_whole", "verify_logs"]

@@ -29,7 +29,7 @@ from sooner.path import (
 from sooner.planted import describe_planted
 
 if TYPE_CHECKING:
-    from serving.ranking.worklist import RankResult
+    from serving.ranking.standing_lists import RankResult
 
 __all__ = ["play_demo"]
 

@@ -20,7 +20,7 @@ from charter.vault.rights_ledger import count_withdrawn
 
 if TYPE_CHECKING:
     from features.known_trouble import KnownTrouble
-    from serving.ranking.worklist import RankResult
+    from serving.ranking.standing_lists import RankResult
 
 __all__ = [
     "board_pack",
@@ -133,12 +133,11 @@ def rank_day(
     master: str = "local[*]",
     now: datetime | None = None,
 ) -> RankResult:
-    """Build the matrix of one day (by default the newest snapshot's) and issue each team's worklist from it."""
-    from features.build import build_matrix
-    from features.departures import find_departures
-    from features.no_looks import find_no_looks
-    from features.timeline import list_timelines
-    from serving.ranking.worklist import rank_households
+    """Build the matrix of one day (by default the newest snapshot's) and issue each team's worklist from it.
+
+    Does nothing where lists of that day stand (serving.ranking.standing_lists), unless `now` is another moment.
+    """
+    from serving.ranking.standing_lists import digest_list_inputs, find_standing_lists, keep_standing_lists
 
     if rows := count_withdrawn(invocation.workspace):
         invocation.say(
@@ -147,6 +146,25 @@ def rank_day(
     day = as_of or snapshot_day(invocation)
     _require_shadow_assessments(invocation)
     _say_hidden(invocation)
+    inputs = digest_list_inputs(invocation, day)
+    standing = None if refresh or now else find_standing_lists(invocation, day, inputs)
+    if standing is not None:
+        invocation.say(f"Nothing changed since the lists of {day} were made: they stand.")
+        return standing
+    result = _make_lists(invocation, day, refresh=refresh, engine=engine, master=master, now=now)
+    keep_standing_lists(invocation, result, inputs)
+    return result
+
+
+def _make_lists(
+    invocation: Invocation, day: date, *, refresh: bool, engine: str, master: str, now: datetime | None
+) -> RankResult:
+    from features.build import build_matrix
+    from features.departures import find_departures
+    from features.no_looks import find_no_looks
+    from features.timeline import list_timelines
+    from serving.ranking.worklist import rank_households
+
     matrix = build_matrix(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
     issue = partial(
         rank_households, invocation, matrix, day, refresh=refresh, now=now,

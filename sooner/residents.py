@@ -194,7 +194,7 @@ def export_held(
     from features.rights.export import draft_export
     from features.rights.held import find_person
     from serving.asking_to_show import require_stranger
-    from serving.store.own_record import gather_record
+    from serving.store.leaving.own_record import gather_record
 
     role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)

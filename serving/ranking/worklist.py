@@ -11,7 +11,7 @@ caught up by the next, and a clock change moves no date.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from serving.ranking.placing import NoLooks, place_households
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
+from serving.ranking.standing_lists import OWN_CHAIN, ListSummary, RankResult
 from serving.ranking.tail_lots import read_arms
 from serving.ranking.year_of_looks import require_share
 from serving.store.actions import export_actions, write_csv
@@ -53,62 +54,6 @@ __all__ = ["Departures", "ListSummary", "NoLooks", "RankResult", "rank_household
 
 Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
 """Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
-
-
-@dataclass(frozen=True)
-class ListSummary:
-    """One team's list: `referrals` of `eligible` households, at most `capacity`; `new` if it was issued just now."""
-
-    team: str
-    title: str
-    list: str
-    as_of: str
-    expires_at: str
-    capacity: int
-    eligible: int
-    referrals: int
-    left_out: int
-    new: bool
-
-
-@dataclass(frozen=True)
-class RankResult:
-    """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves.
-
-    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned. `looks` says
-    how many households below the line a lot drew, where charter.toml has a yearly most. `standing_in` says that the
-    model could not be read, and what made the new lists instead; empty where it could.
-    """
-
-    as_of: date
-    folder: Path
-    bundle: str
-    matrix: str
-    lists: tuple[ListSummary, ...]
-    refused: Mapping[str, str]
-    unserved: int
-    trial: str = ""
-    looks: str = ""
-    standing_in: str = ""
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self) | {
-            "as_of": self.as_of.isoformat(),
-            "folder": str(self.folder),
-            "refused": dict(self.refused),
-            "lists": [asdict(summary) for summary in self.lists],
-        }
-
-    def sentence(self) -> str:
-        """Say it to a person."""
-        total = sum(summary.referrals for summary in self.lists)
-        lists = len(self.lists)
-        sentence = f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
-        where = (
-            f"Who is on them says {self.folder / 'issued.csv'}; teams read them with `sooner serve`." if total else ""
-        )
-        return " ".join(filter(None, (sentence, self.standing_in, self.trial, self.looks, where)))
 
 
 def rank_households(
@@ -150,7 +95,7 @@ def rank_households(
     synthetic = bool(matrix.manifest.get("synthetic", False))
     running, trial = find_running_trial(invocation, as_of, synthetic=synthetic)
     key = Key.load(council, workspace).derive(LOG_PURPOSE)
-    store = make_store(workspace, chain="rank", key=key)
+    store = make_store(workspace, chain=OWN_CHAIN, key=key)
     try:
         headers, fixed = _begin_lists(invocation, store, settings, capacity, scored, refresh, moment)
         if departures is not None:

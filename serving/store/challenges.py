@@ -18,7 +18,7 @@ from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 from serving.identity import Identity
-from serving.store.own_record import gather_record
+from serving.store.leaving.own_record import gather_record
 from serving.store.store import Store, open_store, write_moment
 
 __all__ = ["ABOUT", "OUTCOMES", "PAPER", "Challenge", "file_challenge", "keep_answer", "read_challenges"]

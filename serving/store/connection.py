@@ -7,7 +7,6 @@ database never hold the values of a statement: a note to a family would end up i
 
 from __future__ import annotations
 
-import os
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from sqlalchemy import Connection, Delete, Engine, Select, create_engine, event,
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError
 from serving.store.saving import commit_if_awaited
 
@@ -28,8 +26,6 @@ __all__ = [
     "PreparedQuery",
     "begin_reading",
     "begin_writing",
-    "find_database_url",
-    "is_begun",
     "lift_protection",
     "list_forms",
     "lock_forms",
@@ -51,16 +47,6 @@ _CONNECTING = 5
 """Seconds after which a PostgreSQL server that does not answer counts as down."""
 _MOST_WRITTEN = 100
 """Forms of one question that are kept: one for each length of its lists."""
-
-
-def find_database_url(workspace: Workspace) -> str:
-    """Return where the casework database is: $SOONER_DATABASE, or SQLite in the workspace."""
-    return os.environ.get("SOONER_DATABASE") or f"sqlite:///{workspace.casework.resolve()}"
-
-
-def is_begun(workspace: Workspace) -> bool:
-    """Whether there is a casework database: nothing was issued before there is one."""
-    return workspace.casework.exists() or not find_database_url(workspace).startswith("sqlite")
 
 
 def open_engine(url: str) -> Engine:

@@ -2,7 +2,8 @@
 
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
-    leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
+    leaving/  what goes out and what comes back, one's own record, and who took a step-up
+    place.py  where the database is, told without loading it   help_answers.py  what became of help
     case_ends.py  cases that were over long ago   team_cover.py  who stands in for a team, as its manager said
     arriving/  what residents sent, and what families said of our contact
     counting/  how often somebody did a thing, and what is unusual
@@ -34,14 +35,7 @@ from serving.store.arriving.resident_forms import ResidentForms
 from serving.store.case_decisions import Decisions
 from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
-from serving.store.connection import (
-    begin_reading,
-    find_database_url,
-    migrate_database,
-    open_engine,
-    read_together,
-    try_writing,
-)
+from serving.store.connection import begin_reading, migrate_database, open_engine, read_together, try_writing
 from serving.store.counting.allowances import Allowances
 from serving.store.counting.readings import Readings, find_false_readings
 from serving.store.emergencies import Emergencies
@@ -53,6 +47,7 @@ from serving.store.leaving.own_pages import OwnPages
 from serving.store.leaving.step_ups import StepUps
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
+from serving.store.place import find_database_url
 from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
 from serving.store.session_rows import SessionRows

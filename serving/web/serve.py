@@ -17,7 +17,7 @@ from charter.vault.key import Key
 from charter.vault.rights_ledger import require_carried_out
 from charter.vault.vault import Vault
 from serving.forget import require_caught_up
-from serving.store.connection import is_begun
+from serving.store.place import is_begun
 from serving.store.store import open_store
 from serving.suspension import require_running
 from serving.verification import require_whole

@@ -34,8 +34,8 @@ from charter.vault.command_log import LOG_PURPOSE, CommandLog
 from charter.vault.key import Key
 from charter.vault.rights_ledger import ledger_file, outside_ledger_file, read_copies, write_copies
 from serving.identity import identify_command
-from serving.store.connection import find_database_url
 from serving.store.database_copy import fill_database, require_empty
+from serving.store.place import find_database_url
 from sooner.backups.copied_files import copy_lines, lay_out_folder
 from sooner.backups.lost_acts import count_lost_acts, find_lost_entries, find_lost_parts
 from sooner.backups.manifest import NAME, Manifest, find_backup, load_key, verify_part

@@ -19,8 +19,8 @@ from charter.vault.envelope import VAULT_FILE
 from charter.vault.key import Key
 from charter.vault.rights_ledger import ledger_file, outside_ledger_file, read_requests
 from charter.vault.vault import Vault
-from serving.store.connection import find_database_url, is_begun
 from serving.store.database_copy import copy_database
+from serving.store.place import find_database_url, is_begun
 from sooner.backups.copied_files import copy_folder, copy_lines, place_file
 from sooner.backups.manifest import PARTS, KeyNeeded, Manifest, PartCopied
 from sooner.version import describe_version

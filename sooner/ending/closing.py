@@ -31,7 +31,7 @@ from charter.vault.rights_ledger import read_requests
 from charter.vault.workspace_parts import find_parts
 from features.intake.keeping.expiry import list_holds
 from serving.identity import identify_command
-from serving.store.connection import is_begun
+from serving.store.place import is_begun
 from serving.store.store import open_store
 from sooner.ending.destroying import KEPT, Amount, count_paths, destroy_paths, empty_vault, find_paths
 from sooner.ending.open_cases import count_open, export_open_cases, open_desk, require_outside

@@ -1,1 +1,1 @@
-"""What leaves the council, and who took what was told: the outbox, and step-ups."""
+"""What leaves the council, and who took what was told: the outbox, one's own record, and step-ups."""

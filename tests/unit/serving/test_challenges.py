@@ -14,7 +14,7 @@ from serving.desk import Desk
 from serving.forget import forget
 from serving.ranking.worklist import rank_households
 from serving.store.challenges import PAPER, Challenge, file_challenge
-from serving.store.own_record import gather_record
+from serving.store.leaving.own_record import gather_record
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, World
 

@@ -17,7 +17,8 @@ from serving.casework.view import CaseFile, view_row
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.elsewhere import LISTED
-from serving.ranking.worklist import RankResult, rank_households
+from serving.ranking.standing_lists import RankResult
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 

@@ -23,7 +23,8 @@ from serving.ranking.sealed_record import (
     write_canonical,
 )
 from serving.ranking.worklist import rank_households
-from serving.store.connection import begin_writing, find_database_url, open_engine
+from serving.store.connection import begin_writing, open_engine
+from serving.store.place import find_database_url
 from serving.store.store import Referral, Store
 from serving.store.tables import referrals
 from tests.unit.serving.conftest import AS_OF, ROOT, World, open_casework, rows_of, write_matrix

@@ -16,8 +16,9 @@ from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 from serving.identity import Identity
 from serving.ranking.sealed_record import digest_record
-from serving.store.connection import begin_writing, find_database_url, migrate_database, open_engine
-from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, write_moment
+from serving.store.connection import begin_writing, migrate_database, open_engine
+from serving.store.place import find_database_url, is_begun, read_chain_heads
+from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, open_store, write_moment
 from serving.store.tables import audit, decisions, lists, metadata, referrals
 from tests.unit.serving.conftest import ROOT, World
 
@@ -259,3 +260,36 @@ def test_the_log_key_is_derived_and_not_the_master(world: World) -> None:
     key = Key.load(world.invocation.council, world.workspace)
     assert key.derive("audit log") != key.master
     assert key.derive("audit log") != key.derive("sessions")
+
+
+def test_the_log_s_heads_are_the_same_however_they_are_read(
+    url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOONER_DATABASE", url)
+    heads = []
+    with open_store(world.workspace, chain="worker", key=b"k" * 32) as store:
+        for subject in ("a", "b", "b"):
+            store.log(WORKER, "case.opened", subject=subject, purpose="rank")
+            heads.append(dict(read_chain_heads(world.workspace)))
+            newest = {entry.chain: entry.digest for entry in sorted(store.entries(), key=lambda one: one.number)}
+            assert heads[-1] == newest
+    assert len({tuple(sorted(head.items())) for head in heads}) == 3
+
+
+def test_a_database_without_tables_has_no_heads(world: World) -> None:
+    assert read_chain_heads(world.workspace) == {}
+    world.workspace.casework.touch()
+    assert read_chain_heads(world.workspace) == {}
+    world.workspace.casework.write_bytes(b"no database at all, and longer than a header of one is" * 3)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_chain_heads(world.workspace)
+
+
+def test_a_file_elsewhere_is_begun_once_it_is_there(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever asks first whether there is casework would pass it over: erasures, ends of cases, backups."""
+    monkeypatch.setenv("SOONER_DATABASE", f"sqlite:///{tmp_path / 'elsewhere.db'}?timeout=20")
+    assert not is_begun(world.workspace)
+    (tmp_path / "elsewhere.db").touch()
+    assert is_begun(world.workspace)

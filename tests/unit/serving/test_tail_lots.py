@@ -25,7 +25,8 @@ from serving.identity import Identity
 from serving.ranking.bundle import Bundle, make_bundle
 from serving.ranking.places import score_rows
 from serving.ranking.reproduction import reproduce_record
-from serving.ranking.worklist import RankResult, rank_households
+from serving.ranking.standing_lists import RankResult
+from serving.ranking.worklist import rank_households
 from serving.store.store import DecisionDraft
 from tests.trial_files import sign_trial, write_trial
 from tests.unit.serving.client import Client, guarded

@@ -15,15 +15,8 @@ from charter.errors import DataError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle, make_bundle
 from serving.ranking.worklist import rank_households
-from serving.store.connection import (
-    begin_reading,
-    begin_writing,
-    find_database_url,
-    list_forms,
-    migrate_database,
-    open_engine,
-    read_form,
-)
+from serving.store.connection import begin_reading, begin_writing, list_forms, migrate_database, open_engine, read_form
+from serving.store.place import find_database_url
 from serving.upgrade import plan_upgrade, run_upgrade
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World

@@ -15,7 +15,8 @@ from serving.identity import Identity
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
 from serving.store.actions import export_actions
-from serving.store.connection import find_database_url, migrate_database, open_engine
+from serving.store.connection import migrate_database, open_engine
+from serving.store.place import find_database_url
 from serving.store.store import DecisionDraft, Store, write_moment
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 

@@ -40,6 +40,7 @@ def test_the_help_loads_no_heavy_library() -> None:
         ("pull", "Nothing new since snapshot"),
         ("audit", "Nothing changed since the audit of run"),
         ("train", "Nothing changed since run"),
+        ("rank", "Nothing changed since the lists of"),
     ],
 )
 def test_a_verb_that_has_nothing_to_do_loads_no_heavy_library(own_workspace: Path, verb: str, beginning: str) -> None:
@@ -64,7 +65,7 @@ def test_links_that_stand_load_no_more_than_the_database(own_workspace: Path) ->
 
 def test_making_a_list_again_loads_no_pandas(own_workspace: Path) -> None:
     """Broken by giving the database an Arrow table: it looks whether that is a frame of pandas, and loads it."""
-    output, names = loaded_by("rank", "--council", "council", "--workspace", str(own_workspace))
+    output, names = loaded_by("rank", "--refresh", "--council", "council", "--workspace", str(own_workspace))
     assert "worklist" in output
     assert "duckdb" in names.split()
     assert "pandas" not in names.split()

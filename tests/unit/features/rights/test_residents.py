@@ -19,7 +19,7 @@ from features.rights.held import find_person
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.session import API, Beginning
-from serving.store.own_record import gather_record
+from serving.store.leaving.own_record import gather_record
 from tests.conftest import ROOT
 from tests.unit.serving.client import BASE, Client, guarded
 

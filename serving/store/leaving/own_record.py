@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from charter.contracts.workspace import Workspace
 from charter.vault.log import FileLog
-from serving.store.connection import begin_reading, find_database_url, is_begun, migrate_database, open_engine
+from serving.store.connection import begin_reading, migrate_database, open_engine
+from serving.store.place import find_database_url, is_begun
 from serving.store.tables import audit, decisions, lists, members, referrals
 
 __all__ = ["gather_record"]

@@ -1,0 +1,119 @@
+"""Lists that stand: ranking again scores nothing while all that they were made from is as it was, and else it does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from charter.contracts.files import find_current
+from charter.errors import BlockedError
+from charter.invocation import Invocation, shipped_council
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
+from serving.identity import Identity
+from serving.ranking.standing_lists import (
+    RankResult,
+    digest_list_inputs,
+    find_standing_lists,
+    keep_standing_lists,
+)
+from serving.store.store import open_store
+from sooner.path import rank_day, snapshot_day
+
+MANAGER = Identity("manager-1", "team_manager", frozenset(("north",)))
+
+
+def open_run(workspace: Path, council: Path) -> Invocation:
+    """Begin another run: what a council decided is read once in each."""
+    return Invocation.open(council, "early_help", workspace, quiet=True)
+
+
+def find_standing(invocation: Invocation) -> RankResult | None:
+    day = snapshot_day(invocation)
+    return find_standing_lists(invocation, day, digest_list_inputs(invocation, day))
+
+
+@pytest.fixture
+def council(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shipped_council(), tmp_path / "council"))
+
+
+@pytest.fixture
+def invocation(own_workspace: Path, council: Path) -> Invocation:
+    """Give a run of the demo's council, its newest lists made on this very day."""
+    rank_day(open_run(own_workspace, council))
+    return open_run(own_workspace, council)
+
+
+def act(invocation: Invocation, action: str) -> None:
+    """Let a manager do something that the casework log holds."""
+    key = Key.load(invocation.council, invocation.workspace).derive(LOG_PURPOSE)
+    with open_store(invocation.workspace, chain="worker", key=key) as store:
+        header = store.lists("early_help", "north")[0]
+        store.log(MANAGER, action, subject=f"early_help/{header.id}", purpose="rank")
+
+
+def edit(path: Path | None, more: bytes = b"\n") -> None:
+    assert path is not None
+    assert path.is_file()
+    path.write_bytes(path.read_bytes() + more)
+
+
+CHANGES: dict[str, Callable[[Invocation], object]] = {
+    "a manager asks for a new list": lambda run: act(run, "refresh.asked"),
+    "somebody reads a case": lambda run: act(run, "case.opened"),
+    "the charter": lambda run: edit(run.council.folder / "charter.toml"),
+    "places": lambda run: edit(run.council.folder / "early_help" / "worklist.toml"),
+    "the definition": lambda run: edit(run.council.folder / "early_help" / "definition.py"),
+    "a signature": lambda run: edit(run.workspace.signoffs),
+    "the model": lambda run: edit((find_current(run.workspace.bundle) or Path()) / "model.lgb"),
+    "the tables": lambda run: edit(run.workspace.snapshot() / "manifest.json", b" "),
+    "the list itself": lambda run: edit(run.workspace.worklist / snapshot_day(run).isoformat() / "issued.csv"),
+    "what was decided": lambda run: edit(run.workspace.worklist / "actions.csv"),
+}
+
+
+def test_lists_that_stand_are_told_as_ranking_anew_tells_them(invocation: Invocation) -> None:
+    stand = find_standing(invocation)
+    assert stand is not None
+    assert sum(one.referrals for one in stand.lists) > 0
+    assert rank_day(invocation) == stand
+    assert rank_day(invocation, refresh=True) == stand
+    assert find_standing(invocation) == stand
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changed_lists_are_made_again(invocation: Invocation, change: str) -> None:
+    assert find_standing(invocation) is not None
+    CHANGES[change](invocation)
+    assert find_standing(open_run(invocation.workspace.root, invocation.council.folder)) is None
+
+
+def test_a_list_that_was_edited_is_written_again(invocation: Invocation) -> None:
+    issued = invocation.workspace.worklist / snapshot_day(invocation).isoformat() / "issued.csv"
+    before = issued.read_bytes()
+    edit(issued)
+    rank_day(invocation)
+    assert issued.read_bytes() == before
+    assert find_standing(invocation) is not None
+
+
+def test_lists_that_are_suspended_do_not_stand(invocation: Invocation) -> None:
+    folder = invocation.workspace.suspensions
+    folder.mkdir(exist_ok=True)
+    (folder / "all.json").write_text(json.dumps({"what": "all", "reason": "A fault."}), encoding="utf-8")
+    with pytest.raises(BlockedError):
+        rank_day(invocation)
+
+
+def test_what_was_done_while_lists_were_made_is_looked_at_next_time(invocation: Invocation) -> None:
+    inputs = digest_list_inputs(invocation, snapshot_day(invocation))
+    result = find_standing(invocation)
+    assert result is not None
+    act(invocation, "refresh.asked")
+    keep_standing_lists(invocation, result, inputs)
+    assert find_standing(invocation) is None

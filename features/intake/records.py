@@ -285,12 +285,12 @@ def _map_rows(
     fields = stager.expressions(source, file, record)
     selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
     row_key = _key_sql(source, file) if key == "f_row" else "null::varchar"
-    following = f"lead(f_known_at) over (partition by {key} order by f_known_at, _row)" if key else "null::timestamp"
     stager.database.execute(
-        f"create or replace temp table mapped as select *, {following} as f_known_until "
-        f"from (select _row, {row_key} as f_row, {selected}, ({record.where}) as f_kept "
-        f"from {name_table(source, file)})"
+        f"create or replace temp table mapped as select _row, {row_key} as f_row, {selected}, ({record.where}) as "
+        f"f_kept, null::timestamp as f_known_until from {name_table(source, file)}"
     )
+    if key:
+        _end_versions(stager.database, key)
     looked = ["f_kept is not true and f_known_until is null", f"not ({_STAYS})"]
     looked += [f"{_STAYS} and ({test})" for test in tests.values()]
     taken_back, left_out, *broken = stager.database.execute(
@@ -305,6 +305,21 @@ def _map_rows(
     if left_out:
         stager.database.execute(f"delete from mapped where not ({_STAYS})")
     return {place: test for (place, test), count in zip(tests.items(), broken, strict=True) if count}
+
+
+def _end_versions(database: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Say of each mapped row when the next version of its key was known; most keys have one alone."""
+    same = " and ".join(f"repeated.{name} is not distinct from mapped.{name}" for name in key.split(", "))
+    found = database.execute(
+        f"create or replace temp table repeated as select {key} from mapped group by {key} having count(*) > 1"
+    ).fetchall()
+    if not found[0][0]:
+        return
+    database.execute(
+        "update mapped set f_known_until = following.known_at from (select _row, lead(f_known_at) over (partition by "
+        f"{key} order by f_known_at, _row) as known_at from mapped where exists (select 1 from repeated where {same})"
+        ") following where following._row = mapped._row and following.known_at is not null"
+    )
 
 
 def _set_apart(stager: Staging, source: Source, file: ExtractFile, tests: Tests) -> None:
@@ -361,13 +376,18 @@ def _stage_event(stager: Staging, source: Source, file: ExtractFile, record: Rec
             f"Add a [[source.signal]] row for it to register.toml{show_signal(rows[0][0], source.service)}.",
         )
     _set_apart(stager, source, file, broken)
+    # Somebody's pseudonym is made once, and not for each of their events: it costs more than all the rest of a row.
     stager.database.execute(
-        f"insert into main.references_of_events select {quote_text(source.service)}, {quote_text(file.name)}, "
-        f"{_reference_sql(source)}, rows from (select f_reference, count(*) as rows from mapped group by f_reference)"
+        f"create or replace temp table referred as select f_reference, {_reference_sql(source)} as ref, rows "
+        "from (select f_reference, count(*) as rows from mapped group by f_reference)"
     )
     stager.database.execute(
-        f"insert into main.events select {quote_text(source.service)}, {identity}, {_reference_sql(source)}, "
-        "f_signal, f_valid_at, f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped"
+        f"insert into main.references_of_events select {quote_text(source.service)}, {quote_text(file.name)}, ref, "
+        "rows from referred"
+    )
+    stager.database.execute(
+        f"insert into main.events select {quote_text(source.service)}, {identity}, ref, f_signal, f_valid_at, "
+        "f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped join referred using (f_reference)"
     )
 
 

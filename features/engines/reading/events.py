@@ -313,7 +313,9 @@ def _read_residents(store: Store, people: int) -> HomeRows:
     if store.entity == "person":
         return HomeRows(np.arange(people + 1), np.arange(people))
     stays = store.residence()
-    pairs = np.unique(stays["household"].astype(np.int64) * (people + 1) + stays["person"])
+    # Sorted and compared with its neighbour: NumPy's own `unique` hashes numbers, ten times slower where most differ.
+    pairs = np.sort(stays["household"].astype(np.int64) * (people + 1) + stays["person"])
+    pairs = pairs[np.diff(pairs, prepend=-1) != 0]
     home, person = np.divmod(pairs, people + 1)
     return HomeRows(np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person)
 

@@ -17,13 +17,13 @@ Findings say when they were made, so an audit that stands keeps its bytes, and w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import content_id, file_digest, find_current, folder_digest, read_json, write_json
+from charter.contracts.files import content_id, file_digest, find_current, folder_digest, read_json
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from charter.vault.rights_ledger import ledger_file
 
 __all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "name_base", "read_inputs"]
@@ -37,28 +37,27 @@ _LIBRARIES = ("duckdb", "lightgbm", "matplotlib", "numpy", "pyarrow", "scikit-le
 
 def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
     """Return the digest of each thing that the audit of the run in a folder depends on, by name."""
-    files, council = invocation.workspace, invocation.council.folder
+    files = invocation.workspace
     manifest = read_json(run / "manifest.json")
     matrix = files.matrix / str(manifest["matrix"]) / "manifest.json"
     snapshot = files.store / str(manifest["snapshot"]) / "manifest.json"
     audit = files.audit / run.name
     others = [path for path in sorted(files.audit.glob("*/*.json")) if path.parent != audit and path.name in _OF_OTHERS]
-    settings = (path for path in sorted(council.rglob("*")) if path.is_file() and path.suffix in (".toml", ".py"))
     return {
         "run": folder_digest(run),
-        "matrix": _digest(matrix),
-        "snapshot": _digest(snapshot),
-        **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
+        "matrix": digest_path(matrix),
+        "snapshot": digest_path(snapshot),
+        **digest_settings(invocation.council.folder),
         "other audits": content_id([[path.parent.name, path.name, file_digest(path)] for path in others]),
         "issued lists": content_id(
             [[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit, run.name)]
         ),
-        "advice": _digest(audit / "advice.json"),
-        "peers": _digest(files.exchange / "exchange.json"),
-        "rights": _digest(ledger_file(files)),
+        "advice": digest_path(audit / "advice.json"),
+        "peers": digest_path(files.exchange / "exchange.json"),
+        "rights": digest_path(ledger_file(files)),
         "day": invocation.today.isoformat(),
         "code": digest_code(_ROOMS),
-        "versions": content_id({name: version(name) for name in _LIBRARIES}),
+        "versions": digest_versions(_LIBRARIES),
     }
 
 
@@ -73,7 +72,7 @@ def name_base(invocation: Invocation) -> str:
         {
             "settings": {path.relative_to(council).as_posix(): file_digest(path) for path in settings},
             "code": digest_code(_ROOMS),
-            "versions": {name: version(name) for name in _LIBRARIES},
+            "versions": digest_versions(_LIBRARIES),
         }
     )
 
@@ -83,15 +82,10 @@ def _list_live(audits: Path, run: str) -> list[Path]:
     return [path for path in sorted(audits.glob("*/live/findings.json")) if path.parent.parent.name != run]
 
 
-def _digest(path: Path) -> str:
-    return file_digest(path) if path.exists() else ""
-
-
 def keep_inputs(invocation: Invocation, run: Path) -> None:
     """Write what the audit of a run was made from beside it."""
     folder = invocation.workspace.audit / run.name
-    made = {name: file_digest(folder / name) for name in _MADE}
-    write_json(folder / _FILE, {"inputs": digest_audit_inputs(invocation, run), "made": made})
+    keep_standing(folder / _FILE, digest_audit_inputs(invocation, run), _MADE)
 
 
 def read_inputs(audit: Path) -> Mapping[str, str]:
@@ -108,11 +102,8 @@ def find_unchanged_audit(invocation: Invocation, run: str = "") -> tuple[Path, M
     if folder is None or not (folder / "manifest.json").exists():
         return None
     audit = files.audit / folder.name
-    if find_current(files.audit) != audit or not (audit / _FILE).exists():
+    if find_current(files.audit) != audit:
         return None
-    kept = read_json(audit / _FILE)
-    if any(_digest(audit / name) != sha256 for name, sha256 in kept["made"].items()):
-        return None
-    if kept["inputs"] != digest_audit_inputs(invocation, folder):
+    if read_standing(audit / _FILE, digest_audit_inputs(invocation, folder)) is None:
         return None
     return audit, read_json(audit / "findings.json")

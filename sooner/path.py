@@ -96,11 +96,24 @@ def issue_lists(invocation: Invocation) -> RankResult:
 
 def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     """Release the newest audited model, or with `rollback` the release before, and return its bundle's folder."""
-    from serving.ranking.bundle import make_bundle
-    from serving.ranking.model_in_use import make_stand_in
+    from serving.ranking.standing_bundle import digest_bundle_inputs, find_standing_bundle, keep_standing_bundle
     from training.keeping.release import release_model, roll_back_release
 
     release = roll_back_release(invocation) if rollback else release_model(invocation)
+    inputs = digest_bundle_inputs(invocation, release)
+    standing = find_standing_bundle(invocation.workspace, inputs)
+    if standing is not None:
+        return standing
+    bundle = _make_bundles(invocation, release)
+    keep_standing_bundle(invocation.workspace, inputs)
+    return bundle
+
+
+def _make_bundles(invocation: Invocation, release: Path) -> Path:
+    """Make a release's bundle and what stands in for it; return the bundle's folder."""
+    from serving.ranking.bundle import make_bundle
+    from serving.ranking.model_in_use import make_stand_in
+
     register = invocation.register
     services = {
         source.service: {

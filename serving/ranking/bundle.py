@@ -26,8 +26,8 @@ from charter.contracts.files import (
     content_id,
     file_digest,
     find_current,
-    new_folder,
     read_json,
+    renew_folder,
     set_current,
     write_json,
 )
@@ -220,7 +220,7 @@ def write_bundle(workspace: Workspace, manifest: dict[str, Any], text: bytes) ->
     folder: Path = workspace.bundle / manifest["id"]
     if not _is_made(folder, manifest):
         rows = make_check_rows(len(manifest["features"]))
-        with new_folder(folder) as beside:
+        with renew_folder(folder) as beside:
             (beside / "model.lgb").write_bytes(text)
             write_json(beside / "manifest.json", manifest)
             np.savez(beside / "check.npz", rows=rows, margins=Bundle.open(beside).model.margins(rows))

@@ -12,21 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import (
-    content_id,
-    file_digest,
-    find_current,
-    folder_digest,
-    read_json,
-    set_current,
-    write_json,
-)
+from charter.contracts.files import content_id, file_digest, find_current, set_current
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from charter.vault.key import Key
 from charter.vault.rights_ledger import ledger_file, require_carried_out
 from serving.ranking.standing_in import find_stand_in_folder
@@ -106,26 +98,25 @@ def digest_list_inputs(invocation: Invocation, as_of: date) -> dict[str, str]:
 
     Raises DataError where there is no linked snapshot.
     """
-    files, council = invocation.workspace, invocation.council.folder
+    files = invocation.workspace
     heads = read_chain_heads(files)
-    settings = (path for path in sorted(council.rglob("*")) if path.is_file() and path.suffix in (".toml", ".py"))
     return {
         "snapshot": file_digest(files.snapshot() / "manifest.json"),
-        **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
-        "bundle": _digest_folder(find_current(files.bundle)),
-        "stand-in": _digest_folder(find_stand_in_folder(files)),
-        "release": _digest_folder(find_current(files.release)),
-        "second gate": _digest_folder(files.live),
-        "closed": _digest_folder(files.closed),
-        "suspended": _digest_folder(files.suspensions),
-        "sign-offs": _digest(files.signoffs),
+        **digest_settings(invocation.council.folder),
+        "bundle": digest_path(find_current(files.bundle)),
+        "stand-in": digest_path(find_stand_in_folder(files)),
+        "release": digest_path(find_current(files.release)),
+        "second gate": digest_path(files.live),
+        "closed": digest_path(files.closed),
+        "suspended": digest_path(files.suspensions),
+        "sign-offs": digest_path(files.signoffs),
         "trials": content_id([file_digest(path) for path in sorted(files.trials.glob("*/registration.json"))]),
-        "rights": _digest(ledger_file(files)),
+        "rights": digest_path(ledger_file(files)),
         "key": Key.load(invocation.council, files).id,
         "as of": as_of.isoformat(),
         "day": invocation.today.isoformat(),
         "code": digest_code(_ROOMS),
-        "versions": content_id({name: version(name) for name in _LIBRARIES}),
+        "versions": digest_versions(_LIBRARIES),
         "casework": content_id({chain: head for chain, head in heads.items() if not chain.startswith(OWN_CHAIN)}),
         _OWN_ACTS: content_id({chain: head for chain, head in heads.items() if chain.startswith(OWN_CHAIN)}),
     }
@@ -142,7 +133,7 @@ def keep_standing_lists(invocation: Invocation, result: RankResult, inputs: Mapp
         path.unlink(missing_ok=True)
         return
     said = {name: value for name, value in result.document().items() if name != "folder"}
-    write_json(path, {"inputs": now, "made": _digest_made(result.folder), "said": said})
+    keep_standing(path, now, _MADE, said)
 
 
 def find_standing_lists(invocation: Invocation, as_of: date, inputs: Mapping[str, str]) -> RankResult | None:
@@ -153,24 +144,10 @@ def find_standing_lists(invocation: Invocation, as_of: date, inputs: Mapping[str
     require_running(invocation.workspace)
     require_carried_out(invocation.workspace)
     folder = invocation.workspace.worklist / as_of.isoformat()
-    if not (folder / _FILE).exists():
-        return None
-    kept = read_json(folder / _FILE)
-    if kept["inputs"] != inputs or kept["made"] != _digest_made(folder):
+    kept = read_standing(folder / _FILE, inputs)
+    if kept is None:
         return None
     set_current(invocation.workspace.worklist, as_of.isoformat())
-    said = {field.name: kept["said"][field.name] for field in fields(RankResult) if field.name in kept["said"]}
+    said = {field.name: kept[field.name] for field in fields(RankResult) if field.name in kept}
     lists = tuple(replace(ListSummary(**summary), new=False) for summary in said["lists"])
     return RankResult(**{**said, "as_of": as_of, "folder": folder, "lists": lists})
-
-
-def _digest_made(folder: Path) -> dict[str, str]:
-    return {name: _digest(folder / name) for name in _MADE}
-
-
-def _digest_folder(folder: Path | None) -> str:
-    return folder_digest(folder) if folder is not None and folder.is_dir() else ""
-
-
-def _digest(path: Path) -> str:
-    return file_digest(path) if path.exists() else ""

@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import (
     content_id,
@@ -254,6 +252,8 @@ def _read_definition(invocation: Invocation, run: Run) -> str:
 
 def _write_check(folder: Path, run: Run, text: str) -> None:
     # Here and not above: a release that stands needs no LightGBM.
+    import numpy as np
+
     from training.keeping.check_rows import make_check_rows
     from training.models.boosting import predict_margins
 

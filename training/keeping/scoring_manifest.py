@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.judging.bands import NOT_KNOWN
 from training.run import Run
 
 __all__ = ["describe_scoring", "name_model_file", "select_scoring"]
@@ -45,7 +44,5 @@ def select_scoring(release: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bands_to_release(bands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a run's bands; those of an older run lose their words, which no replayed list had shown."""
-    return [
-        {**band} if "joined" in band else {**band, "title": NOT_KNOWN, "meaning": "Train again to see what lists show."}
-        for band in bands
-    ]
+    unsaid = {"title": "How likely is not known yet", "meaning": "Train again to see what lists show."}
+    return [{**band} if "joined" in band else {**band, **unsaid} for band in bands]

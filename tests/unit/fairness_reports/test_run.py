@@ -266,6 +266,7 @@ def test_an_audit_stands_until_anything_of_it_changes(audited: tuple[Any, Path, 
     world, folder, _ = audited
     other = folder.with_name("other")
     other.mkdir()
+    world.invocation.workspace.exchange.mkdir(parents=True, exist_ok=True)
     changed = (
         folder / "report.html",
         folder / "advice.json",

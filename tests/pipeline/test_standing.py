@@ -1,4 +1,4 @@
-"""Lists that stand: ranking again scores nothing while all that they were made from is as it was, and else it does."""
+"""What stands is not made again: lists, decisions and bundles, while all that they were made from is as it was."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ import pytest
 from charter.contracts.files import find_current
 from charter.errors import BlockedError
 from charter.invocation import Invocation, shipped_council
+from charter.signing.acceptance import find_audit
+from charter.signing.decisions import decide_run
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from serving.identity import Identity
+from serving.ranking.standing_bundle import digest_bundle_inputs, find_standing_bundle
+from serving.ranking.standing_in import find_stand_in_folder
 from serving.ranking.standing_lists import (
     RankResult,
     digest_list_inputs,
@@ -23,6 +27,7 @@ from serving.ranking.standing_lists import (
 )
 from serving.store.store import open_store
 from sooner.path import rank_day, snapshot_day
+from tests.conftest import run_sooner
 
 MANAGER = Identity("manager-1", "team_manager", frozenset(("north",)))
 
@@ -117,3 +122,69 @@ def test_what_was_done_while_lists_were_made_is_looked_at_next_time(invocation: 
     act(invocation, "refresh.asked")
     keep_standing_lists(invocation, result, inputs)
     assert find_standing(invocation) is None
+
+
+def stands_decided(invocation: Invocation) -> bool:
+    """Decide once more, and say whether the file of the decision was left alone."""
+    path = find_audit(invocation, "") / "decision.json"
+    before = path.stat().st_ino
+    decide_run(open_run(invocation.workspace.root, invocation.council.folder))
+    return path.stat().st_ino == before
+
+
+@pytest.mark.parametrize("changed", ["findings.json", "decision.json", "charter.toml", "another run's"])
+def test_a_decision_stands_until_what_it_was_made_from_changes(invocation: Invocation, changed: str) -> None:
+    decide_run(invocation)
+    folder = find_audit(invocation, "")
+    assert stands_decided(invocation)
+    if changed == "charter.toml":
+        edit(invocation.council.folder / changed)
+    elif changed == "another run's":
+        shutil.copytree(folder, folder.with_name("0" * 16))
+    else:
+        edit(folder / changed)
+    assert not stands_decided(invocation)
+    assert stands_decided(invocation)
+
+
+def promote(invocation: Invocation) -> Path:
+    """Promote, by the command, and return the folder of the bundle in use."""
+    where = ("--council", str(invocation.council.folder), "--workspace", str(invocation.workspace.root))
+    ran = run_sooner("promote", *where)
+    assert ran.code == 0, ran.err
+    folder = find_current(invocation.workspace.bundle)
+    assert folder is not None
+    return folder
+
+
+def stands_bundled(invocation: Invocation) -> bool:
+    """Promote once more, and say whether the bundle's files were left alone."""
+    before = {path: path.stat().st_ino for path in invocation.workspace.bundle.glob("*/*")}
+    assert before
+    promote(invocation)
+    return before == {path: path.stat().st_ino for path in invocation.workspace.bundle.glob("*/*")}
+
+
+def test_a_bundle_stands_until_what_it_is_made_from_changes(invocation: Invocation) -> None:
+    promote(invocation)
+    release = find_current(invocation.workspace.release)
+    assert release is not None
+    files = invocation.workspace
+    assert find_standing_bundle(files, digest_bundle_inputs(invocation, release)) == find_current(files.bundle)
+    edit(invocation.council.folder / "register.toml")
+    assert find_standing_bundle(files, digest_bundle_inputs(invocation, release)) is None
+
+
+@pytest.mark.parametrize("changed", ["the model in the bundle", "what stands in"])
+def test_promoting_again_makes_a_bundle_whole_that_was_edited(invocation: Invocation, changed: str) -> None:
+    """As the error of an edited bundle says; before, the edited files were kept and refused again."""
+    first = promote(invocation)
+    assert stands_bundled(invocation)
+    stand_in = find_stand_in_folder(invocation.workspace)
+    folder = first if changed == "the model in the bundle" else stand_in
+    assert folder is not None
+    whole = (folder / "model.lgb").read_bytes()
+    edit(folder / "model.lgb")
+    assert not stands_bundled(invocation)
+    assert (folder / "model.lgb").read_bytes() == whole
+    assert stands_bundled(invocation)

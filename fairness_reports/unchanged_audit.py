@@ -23,7 +23,7 @@ from typing import Any
 from charter.contracts.files import content_id, file_digest, find_current, folder_digest, read_json
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
-from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
+from charter.machine.made_from import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from charter.vault.rights_ledger import ledger_file
 
 __all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "name_base", "read_inputs"]

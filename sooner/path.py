@@ -101,11 +101,10 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
 
     release = roll_back_release(invocation) if rollback else release_model(invocation)
     inputs = digest_bundle_inputs(invocation, release)
-    standing = find_standing_bundle(invocation.workspace, inputs)
-    if standing is not None:
-        return standing
-    bundle = _make_bundles(invocation, release)
-    keep_standing_bundle(invocation.workspace, inputs)
+    bundle = find_standing_bundle(invocation.workspace, inputs)
+    if bundle is None:
+        bundle = _make_bundles(invocation, release)
+        keep_standing_bundle(invocation.workspace, inputs)
     return bundle
 
 
@@ -160,10 +159,10 @@ def rank_day(
     _require_shadow_assessments(invocation)
     _say_hidden(invocation)
     inputs = digest_list_inputs(invocation, day)
-    standing = None if refresh or now else find_standing_lists(invocation, day, inputs)
-    if standing is not None:
+    lists = None if refresh or now else find_standing_lists(invocation, day, inputs)
+    if lists is not None:
         invocation.say(f"Nothing changed since the lists of {day} were made: they stand.")
-        return standing
+        return lists
     result = _make_lists(invocation, day, refresh=refresh, engine=engine, master=master, now=now)
     keep_standing_lists(invocation, result, inputs)
     return result

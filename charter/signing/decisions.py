@@ -1,6 +1,6 @@
 """Deciding on an audit, and opening the second gate: what `decide` and `promote live` do, for whoever calls them.
 
-`decided_from.json` beside a decision says what it was made from (charter.machine.standing): while that is the same the
+`decided_from.json` beside a decision says what it was made from (charter.machine.made_from): while that is the same the
 decision stands, its bytes and the sign-offs on them.
 """
 
@@ -16,7 +16,7 @@ from charter.contracts.files import file_digest, find_current, read_json, write_
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
-from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
+from charter.machine.made_from import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from charter.signing import suspensions
 from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
@@ -36,8 +36,8 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
     folder = find_audit(invocation, run, live=live)
     inputs = _digest_inputs(invocation, folder)
     if not live and read_standing(folder / _FROM, inputs):
-        standing: dict[str, Any] = read_json(folder / _DECISION)
-        return standing
+        before: dict[str, Any] = read_json(folder / _DECISION)
+        return before
     decision = _decide_findings(invocation, folder, live=live)
     write_json(folder / _DECISION, decision)
     if live and decision["decision"] == "block":

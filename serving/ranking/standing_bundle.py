@@ -12,7 +12,7 @@ from charter.contracts.files import find_current
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
-from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
+from charter.machine.made_from import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from serving.ranking.standing_in import find_stand_in_folder
 
 __all__ = ["digest_bundle_inputs", "find_standing_bundle", "keep_standing_bundle"]
@@ -35,14 +35,14 @@ def digest_bundle_inputs(invocation: Invocation, release: Path) -> dict[str, str
 def find_standing_bundle(workspace: Workspace, inputs: dict[str, str]) -> Path | None:
     """Return the folder of the bundle in use where it, and what stands in for it, were made from just `inputs`."""
     current = find_current(workspace.bundle)
-    kept = read_standing(workspace.bundle / _FILE, inputs)
-    return current if current is not None and kept == _name_bundles(workspace) else None
+    names = read_standing(workspace.bundle / _FILE, inputs)
+    return current if current is not None and names == _name_bundles(workspace) else None
 
 
 def keep_standing_bundle(workspace: Workspace, inputs: dict[str, str]) -> None:
     """Write what the bundle in use, and what stands in for it, were made from."""
-    named = _name_bundles(workspace)
-    keep_standing(workspace.bundle / _FILE, inputs, [name for name in named if name], named)
+    names = _name_bundles(workspace)
+    keep_standing(workspace.bundle / _FILE, inputs, [name for name in names if name], names)
 
 
 def _name_bundles(workspace: Workspace) -> list[str]:

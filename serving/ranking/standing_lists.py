@@ -18,7 +18,7 @@ from typing import Any
 from charter.contracts.files import content_id, file_digest, find_current, set_current
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
-from charter.machine.standing import digest_path, digest_settings, digest_versions, keep_standing, read_standing
+from charter.machine.made_from import digest_path, digest_settings, digest_versions, keep_standing, read_standing
 from charter.vault.key import Key
 from charter.vault.rights_ledger import ledger_file, require_carried_out
 from serving.ranking.standing_in import find_stand_in_folder
@@ -132,8 +132,8 @@ def keep_standing_lists(invocation: Invocation, result: RankResult, inputs: Mapp
     if now | {_OWN_ACTS: ""} != {**inputs, _OWN_ACTS: ""}:
         path.unlink(missing_ok=True)
         return
-    said = {name: value for name, value in result.document().items() if name != "folder"}
-    keep_standing(path, now, _MADE, said)
+    answer = {name: value for name, value in result.document().items() if name != "folder"}
+    keep_standing(path, now, _MADE, answer)
 
 
 def find_standing_lists(invocation: Invocation, as_of: date, inputs: Mapping[str, str]) -> RankResult | None:
@@ -144,10 +144,10 @@ def find_standing_lists(invocation: Invocation, as_of: date, inputs: Mapping[str
     require_running(invocation.workspace)
     require_carried_out(invocation.workspace)
     folder = invocation.workspace.worklist / as_of.isoformat()
-    kept = read_standing(folder / _FILE, inputs)
-    if kept is None:
+    answer = read_standing(folder / _FILE, inputs)
+    if answer is None:
         return None
     set_current(invocation.workspace.worklist, as_of.isoformat())
-    said = {field.name: kept[field.name] for field in fields(RankResult) if field.name in kept}
-    lists = tuple(replace(ListSummary(**summary), new=False) for summary in said["lists"])
-    return RankResult(**{**said, "as_of": as_of, "folder": folder, "lists": lists})
+    values = {field.name: answer[field.name] for field in fields(RankResult) if field.name in answer}
+    lists = tuple(replace(ListSummary(**summary), new=False) for summary in values["lists"])
+    return RankResult(**{**values, "as_of": as_of, "folder": folder, "lists": lists})

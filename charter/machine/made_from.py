@@ -45,10 +45,10 @@ def read_standing(file: Path, inputs: Mapping[str, str]) -> Any:
     """Return what was said of what stands, True where nothing was; None where it does not stand."""
     if not file.exists():
         return None
-    kept = read_json(file)
-    if kept["inputs"] != inputs or kept["made"] != _digest_made(file, kept["made"]):
+    before = read_json(file)
+    if before["inputs"] != inputs or before["made"] != _digest_made(file, before["made"]):
         return None
-    return True if kept.get("said") is None else kept["said"]
+    return True if before.get("said") is None else before["said"]
 
 
 def _digest_made(file: Path, names: Sequence[str] | Mapping[str, str]) -> dict[str, str]:

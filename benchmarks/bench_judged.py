@@ -162,7 +162,12 @@ def _points(borough: JudgedBorough) -> list[Row]:
         metrics = train_models(borough.invocation).metrics
     advised = metrics["recommendation"]
     right = advised["model"] == "points"
-    peers = {"LightGBM less the points list": _interval(_paired(metrics, "points")), "said": advised["sentence"]}
+    less = _paired(metrics, "points")
+    peers = {
+        "LightGBM less the points list": _interval(less),
+        "bound: the least that is told apart, of 100 listed": round(100 * (less["estimate"] - less["low"]), 1),
+        "said": advised["sentence"],
+    }
     name = "judged/the points list is recommended in the points borough"
     return [Row(name, float(right), "of 1", "1", right, peers, f"{HOUSEHOLDS:,} households, seed {POINTS_SEED}")]
 

@@ -19,6 +19,7 @@ from charter.voice import Voice
 if TYPE_CHECKING:
     from charter.council.programme import Programme
     from charter.council.public_file import PublicFile
+    from charter.council.reading import File
     from charter.council.receivers import Receivers
     from charter.council.register import Register
     from charter.rules.policy import Policy
@@ -128,6 +129,15 @@ class Invocation(Voice):
 
         cases = Scenarios.load(self.council.folder / "scenarios.toml", self.policy).scenarios
         return answer_scenarios(cases, self.policy, self.register) if cases else []
+
+    @property
+    def files_read(self) -> tuple[File, ...]:
+        """The council's files that were read so far, each as it was then."""
+        values = vars(self)
+        programme = values.get("settings")
+        files = [self.council, *(values.get(name) for name in ("charter", "register", "receivers", "public"))]
+        files += [programme.training, programme.worklist] if programme else []
+        return tuple(file for file in files if file is not None)
 
     def reread(self) -> Invocation:
         """Return the same invocation with nothing read yet: what runs for days judges by the files as they are now."""

@@ -47,7 +47,7 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
         "run": folder_digest(run),
         "matrix": digest_path(matrix),
         "snapshot": digest_path(snapshot),
-        **digest_settings(invocation.council.folder),
+        **digest_settings(invocation),
         "other audits": content_id([[path.parent.name, path.name, file_digest(path)] for path in others]),
         "issued lists": content_id(
             [[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit, run.name)]

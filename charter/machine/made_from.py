@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import content_id, file_digest, folder_digest, read_json, write_json
+
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
 
 __all__ = ["digest_path", "digest_settings", "digest_versions", "keep_standing", "read_standing"]
 
@@ -25,10 +28,15 @@ def digest_path(path: Path | None) -> str:
     return folder_digest(path) if path.is_dir() else file_digest(path)
 
 
-def digest_settings(council: Path) -> dict[str, str]:
-    """Return the digest of each file of a council's folder that decides anything, by its name."""
-    paths = (path for path in sorted(council.rglob("*")) if path.is_file() and path.suffix in (".toml", ".py"))
-    return {f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in paths}
+def digest_settings(invocation: Invocation) -> dict[str, str]:
+    """Return the digest of each file of the council's folder that decides anything, by its name.
+
+    Of what the verb has read already, the digest of the bytes that it read: the file may be another by now.
+    """
+    folder = invocation.council.folder
+    digests = {file.path: file.sha256 for file in invocation.files_read}
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix in (".toml", ".py") and path.is_file())
+    return {f"council/{path.relative_to(folder).as_posix()}": digests.get(path) or file_digest(path) for path in paths}
 
 
 def digest_versions(libraries: Sequence[str]) -> str:

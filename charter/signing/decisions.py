@@ -79,7 +79,7 @@ def _digest_inputs(invocation: Invocation, folder: Path) -> dict[str, str]:
     others = (path for path in sorted(folder.parent.glob("*/decision.json")) if path.parent != folder)
     return {
         "findings": digest_path(folder / "findings.json"),
-        **digest_settings(invocation.council.folder),
+        **digest_settings(invocation),
         **{f"decision/{path.parent.name}": file_digest(path) for path in others},
         "day": find_today(invocation).isoformat(),
         "code": digest_code(("charter",)),

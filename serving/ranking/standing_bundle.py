@@ -26,7 +26,7 @@ def digest_bundle_inputs(invocation: Invocation, release: Path) -> dict[str, str
     """Return the digest of each thing that the bundles of a release's folder are made from, by name."""
     return {
         "release": digest_path(release),
-        **digest_settings(invocation.council.folder),
+        **digest_settings(invocation),
         "code": digest_code(_ROOMS),
         "versions": digest_versions(_LIBRARIES),
     }

@@ -102,7 +102,7 @@ def digest_list_inputs(invocation: Invocation, as_of: date) -> dict[str, str]:
     heads = read_chain_heads(files)
     return {
         "snapshot": file_digest(files.snapshot() / "manifest.json"),
-        **digest_settings(invocation.council.folder),
+        **digest_settings(invocation),
         "bundle": digest_path(find_current(files.bundle)),
         "stand-in": digest_path(find_stand_in_folder(files)),
         "release": digest_path(find_current(files.release)),

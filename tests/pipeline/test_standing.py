@@ -12,6 +12,7 @@ import pytest
 from charter.contracts.files import find_current
 from charter.errors import BlockedError
 from charter.invocation import Invocation, shipped_council
+from charter.machine.made_from import digest_settings
 from charter.signing.acceptance import find_audit
 from charter.signing.decisions import decide_run
 from charter.vault.command_log import LOG_PURPOSE
@@ -188,3 +189,11 @@ def test_promoting_again_makes_a_bundle_whole_that_was_edited(invocation: Invoca
     assert not stands_bundled(invocation)
     assert (folder / "model.lgb").read_bytes() == whole
     assert stands_bundled(invocation)
+
+
+def test_a_file_that_changes_while_a_verb_runs_is_digested_as_it_was_read(invocation: Invocation) -> None:
+    before = invocation.policy.sha256
+    edit(invocation.council.folder / "charter.toml")
+    assert digest_settings(invocation)["council/charter.toml"] == before
+    later = open_run(invocation.workspace.root, invocation.council.folder)
+    assert digest_settings(later)["council/charter.toml"] != before

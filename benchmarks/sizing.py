@@ -9,18 +9,8 @@ __all__ = ["fill_sizing_table"]
 
 _OPENING, _CLOSING = "<!-- sizing: made by `python -m benchmarks.readme` -->", "<!-- /sizing -->"
 _VERBS = ("pull", "link", "build", "train", "audit", "decide", "promote", "rank")
-_SIZES = ("3,000", "10,000")
+_SIZES = ("3,000", "10,000", "110,000")
 _NOT = "not measured"
-_LARGE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "link": (("linkage: peak memory against plain Splink with the same model", "ours, MiB", "MiB, matching alone"),),
-    "train": (
-        ("training/whole run against bare lightgbm.train", "sooner train, s", "s by the clock"),
-        ("training/peak memory against the float32 matrix", "peak, GiB", "GiB"),
-    ),
-    "audit": (("audit of 110,000 households", "", "s, counting alone"),),
-    "build": (("engine/peak memory", "", "GiB, the engine alone"),),
-}
-"""By verb: the rows that were measured at 110,000 homes, where there are any (row, which of its figures, unit)."""
 
 _WORKER: Mapping[str, tuple[str, str, str]] = {
     "memory, after 30 scores": ("memory of a worker", "", "MB"),
@@ -41,13 +31,11 @@ def fill_sizing_table(text: str, rows: Sequence[Mapping[str, Any]]) -> str:
     rows_by_name = {row["name"]: row for row in rows}
     lines = ["| a worker of `sooner serve` | measured |", "|---|--:|"]
     lines += [f"| {title} | {_say(rows_by_name, *where)} |" for title, where in _WORKER.items()]
-    lines += ["", "| verb | 3,000 homes | 10,000 homes | 110,000 homes |", "|---|--:|--:|--:|"]
-    for verb in _VERBS:
-        cells = [_say_verb(rows_by_name, size, verb) for size in _SIZES]
-        large = [_say(rows_by_name, *where) for where in _LARGE.get(verb, ())]
-        lines.append(f"| `{verb}` | {' | '.join(cells)} | {', '.join(large) or _NOT} |")
-    whole = [_say_verb(rows_by_name, size, "pull to rank") for size in _SIZES]
-    lines.append(f"| pull to rank | {' | '.join(whole)} | {_NOT} |")
+    lines += ["", f"| verb | {' | '.join(f'{size} homes' for size in _SIZES)} |", "|---|--:|--:|--:|"]
+    titles = {f"`{verb}`": verb for verb in _VERBS} | {"pull to rank": "pull to rank"}
+    for title, verb in titles.items():
+        cells = (_say_verb(rows_by_name, size, verb) for size in _SIZES)
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return f"{head}{_OPENING}\n\n" + "\n".join(lines) + f"\n\n{mark}{tail}"
 
 

@@ -104,7 +104,8 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     bundle = find_standing_bundle(invocation.workspace, inputs)
     if bundle is None:
         bundle = _make_bundles(invocation, release)
-        keep_standing_bundle(invocation.workspace, inputs)
+        if inputs == digest_bundle_inputs(invocation, release):  # else a file changed meanwhile: make it anew next time
+            keep_standing_bundle(invocation.workspace, inputs)
     return bundle
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import content_id, file_digest, folder_digest, read_json, write_json
+from charter.errors import DataError
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
@@ -50,11 +51,16 @@ def keep_standing(file: Path, inputs: Mapping[str, str], made: Sequence[str], sa
 
 
 def read_standing(file: Path, inputs: Mapping[str, str]) -> Any:
-    """Return what was said of what stands, True where nothing was; None where it does not stand."""
-    if not file.exists():
+    """Return what was said of what stands, True where nothing was; None where it does not stand.
+
+    A file that cannot be read tells nothing, so what it was beside is made anew, and the file with it.
+    """
+    try:
+        before = read_json(file)
+        stands = before["inputs"] == inputs and before["made"] == _digest_made(file, before["made"])
+    except (DataError, KeyError, TypeError):
         return None
-    before = read_json(file)
-    if before["inputs"] != inputs or before["made"] != _digest_made(file, before["made"]):
+    if not stands:
         return None
     return True if before.get("said") is None else before["said"]
 

@@ -44,7 +44,8 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
         path = suspensions.suspend_on_breach(invocation.workspace, decision["sentence"])
         log = CommandLog.open(invocation.council, invocation.workspace)
         log.append(actor="command", role=GATE, action="suspend", subject=path.stem)
-    if not live:
+    # Of files that changed since it began nobody knows which were read: then nothing is kept.
+    if not live and inputs == _digest_inputs(invocation, folder):
         keep_standing(folder / _FROM, inputs, [_DECISION])
     return decision
 

@@ -99,6 +99,15 @@ def test_whatever_changed_lists_are_made_again(invocation: Invocation, change: s
     assert find_standing(open_run(invocation.workspace.root, invocation.council.folder)) is None
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]", b'{"inputs": {}, "made": 1}'])
+def test_what_cannot_be_read_tells_nothing_and_is_written_anew(invocation: Invocation, content: bytes) -> None:
+    path = invocation.workspace.worklist / snapshot_day(invocation).isoformat() / "standing.json"
+    path.write_bytes(content)
+    assert find_standing(invocation) is None
+    rank_day(invocation)
+    assert find_standing(invocation) is not None
+
+
 def test_a_list_that_was_edited_is_written_again(invocation: Invocation) -> None:
     issued = invocation.workspace.worklist / snapshot_day(invocation).isoformat() / "issued.csv"
     before = issued.read_bytes()
